@@ -1,0 +1,20 @@
+//! What happens to an operation and to an event: prepare, authorise, resolve, trigger, fan out.
+//! Owns everything between sockets; opens none, reads no configuration file, knows no protocol or broker by name.
+
+pub mod engine;
+pub mod event;
+pub mod identity;
+pub mod limits;
+pub mod metrics;
+pub mod outbox;
+pub mod port;
+pub mod request;
+pub mod resolve;
+pub mod snapshot;
+
+pub use engine::{Engine, Prepared, Subscription};
+pub use event::{Event, Position};
+pub use identity::{Identity, View, Viewer};
+pub use limits::Limits;
+pub use request::Request;
+pub use snapshot::Snapshot;

@@ -1,0 +1,76 @@
+//! Every bound in the system, on one screen, each with its default and what happens at it.
+//! Owns the numbers; the rooms that enforce them cite them by name.
+
+use std::time::Duration;
+
+/// Bounds the engine and the rooms around it keep. Sizes in bytes, times as `Duration`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// An event payload over this is dropped, counted as `payload_too_large`. 1 MiB: NATS' and Kafka's default.
+    pub event_bytes_max: usize,
+    /// A request body or client message over this is refused (413, close 4400). 2 MiB, as Apollo and Hive.
+    pub request_bytes_max: usize,
+    /// GraphQL tokens in one document; parsing stops there. 15,000, as Apollo.
+    pub document_tokens_max: usize,
+    /// Selection depth of one document.
+    pub document_depth_max: usize,
+    /// Prepared operations kept; the oldest go first.
+    pub operations_cached_max: usize,
+    /// Open client connections of one process; more are refused with 503.
+    pub connections_max: usize,
+    /// Subscriptions of one connection; more get `TOO_MANY_SUBSCRIPTIONS`.
+    pub subscriptions_per_connection_max: usize,
+    /// Subscriptions of one process.
+    pub subscriptions_max: usize,
+    /// Events of one group that resolve at once.
+    pub group_inflight_max: usize,
+    /// Events of one group that wait behind those; beyond it the group's overflow policy holds.
+    pub group_backlog_max: usize,
+    /// Messages a source may hand over at once.
+    pub batch_events_max: usize,
+    /// Representations in one `_entities` request.
+    pub entities_per_request_max: usize,
+    /// A subgraph request that takes longer fails with `DOWNSTREAM_SERVICE_ERROR`.
+    pub subgraph_timeout: Duration,
+    /// A subgraph answer over this fails the same way.
+    pub subgraph_bytes_max: usize,
+    /// A hook that takes longer meets its declared failure policy.
+    pub hook_timeout: Duration,
+    /// A broker that does not acknowledge a publish or a subscribe within this fails it.
+    pub broker_timeout: Duration,
+    /// How long a trigger without subscribers keeps its source.
+    pub linger: Duration,
+    /// Frames one connection may have waiting; beyond it the overflow policy holds.
+    pub outbox_frames_max: usize,
+    /// Bytes one connection may have waiting.
+    pub outbox_bytes_max: usize,
+    /// Turns waiting at one shard; beyond it triggers wait for the shard's CPU (never for a client).
+    pub shard_turns_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            event_bytes_max: 1 << 20,
+            request_bytes_max: 2 << 20,
+            document_tokens_max: 15_000,
+            document_depth_max: 64,
+            operations_cached_max: 4_096,
+            connections_max: 100_000,
+            subscriptions_per_connection_max: 1_000,
+            subscriptions_max: 1_000_000,
+            group_inflight_max: 16,
+            group_backlog_max: 1_024,
+            batch_events_max: 256,
+            entities_per_request_max: 256,
+            subgraph_timeout: Duration::from_secs(30),
+            subgraph_bytes_max: 16 << 20,
+            hook_timeout: Duration::from_secs(5),
+            broker_timeout: Duration::from_secs(10),
+            linger: Duration::from_secs(3),
+            outbox_frames_max: 1_024,
+            outbox_bytes_max: 4 << 20,
+            shard_turns_max: 1_024,
+        }
+    }
+}

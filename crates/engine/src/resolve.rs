@@ -1,0 +1,49 @@
+//! Runs a plan's fetches over a starting value and projects the outcome to response bytes.
+//! Owns execution; knows neither triggers nor clients.
+
+use crate::identity::Identity;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::port::Subgraph;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use graph::Object;
+use graph::error::GraphqlError;
+use graph::operation::Operation;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What resolving needs around it; one per snapshot, shared by all rounds, so that fetches in flight together can be
+/// batched and deduplicated.
+pub struct Resolver {
+    pub subgraphs: HashMap<String, Arc<dyn Subgraph>>,
+    pub limits: Arc<Limits>,
+    pub metrics: Arc<Metrics>,
+}
+
+/// How a mutation's event fields publish; the engine's `publish` implements it.
+pub trait Publisher: Send + Sync {
+    /// Publishes one field with its arguments filled in; the value is the field's result.
+    fn publish<'a>(
+        &'a self,
+        binding: &'a graph::events::Binding,
+        arguments: Object,
+    ) -> BoxFuture<'a, Result<Value, GraphqlError>>;
+}
+
+impl Resolver {
+    /// Fills in and encodes one response: `{"data":…}` with `errors` where there were any.
+    /// `root` is the value to start from (`EventRoot::root_value`, or an empty object).
+    pub async fn respond(
+        self: &Arc<Self>,
+        operation: &Operation,
+        variables: &Object,
+        identity: &Identity,
+        root: Value,
+        publisher: Option<&dyn Publisher>,
+    ) -> Bytes {
+        let _ = (operation, variables, identity, root, publisher);
+        todo!()
+    }
+}
