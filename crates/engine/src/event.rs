@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use graph::Object;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// What a source hands over: raw bytes with their origin. The engine parses them once.
@@ -33,14 +34,19 @@ pub struct Event {
     pub subject: Arc<str>,
     pub position: Position,
     pub headers: Arc<Vec<(String, String)>>,
-    /// Always a JSON object.
-    pub payload: Arc<Object>,
+    /// Always a JSON object; `event.payload["id"]` is `Null` where there is no such member.
+    pub payload: Arc<Value>,
 }
 
 impl Event {
     /// The same event with another payload, as a hook that changes one returns it.
     #[must_use]
     pub fn with_payload(&self, payload: Object) -> Event {
-        Event { payload: Arc::new(payload), ..self.clone() }
+        Event { payload: Arc::new(Value::Object(payload)), ..self.clone() }
+    }
+
+    /// The payload's members.
+    pub fn object(&self) -> &Object {
+        self.payload.as_object().expect("a payload that is no object never becomes an Event")
     }
 }

@@ -24,7 +24,8 @@ pub struct Limits {
     pub subscriptions_max: usize,
     /// Events of one group that resolve at once.
     pub group_inflight_max: usize,
-    /// Events of one group that wait behind those; beyond it the group's overflow policy holds.
+    /// Events of one group that wait behind those. With every group of a trigger this far behind, the source is left
+    /// waiting; where others keep up, the overflow policy holds for this one.
     pub group_backlog_max: usize,
     /// Messages a source may hand over at once.
     pub batch_events_max: usize,
@@ -59,8 +60,8 @@ impl Default for Limits {
             connections_max: 100_000,
             subscriptions_per_connection_max: 1_000,
             subscriptions_max: 1_000_000,
-            group_inflight_max: 16,
-            group_backlog_max: 1_024,
+            group_inflight_max: 64,
+            group_backlog_max: 4_096,
             batch_events_max: 256,
             entities_per_request_max: 256,
             subgraph_timeout: Duration::from_secs(30),

@@ -61,6 +61,9 @@ pub enum End {
     Complete,
     /// `error` with these, and no `complete` after it.
     Errors(Vec<GraphqlError>),
+    /// The router stops: the connection's own end says so (WebSocket close 1012, on which clients retry;
+    /// a `complete` would tell them that the stream is over for good), where a protocol has one.
+    Drain,
 }
 
 /// What happens to a subscription whose outbox is full.
