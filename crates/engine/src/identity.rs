@@ -4,7 +4,8 @@
 
 use graph::Object;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// One caller, as downstream authenticated it. Never logged.
@@ -97,3 +98,118 @@ impl View {
         self
     }
 }
+
+impl Part {
+    fn joined(&self, other: &Part) -> Part {
+        match (self, other) {
+            (Part::Everything, _) | (_, Part::Everything) => Part::Everything,
+            (Part::Nothing, part) | (part, Part::Nothing) => part.clone(),
+            (Part::Only(a), Part::Only(b)) => Part::Only(a | b),
+        }
+    }
+
+    fn reads(&self, name: &str) -> bool {
+        match self {
+            Part::Nothing => false,
+            Part::Only(names) => names.contains(name),
+            Part::Everything => true,
+        }
+    }
+
+    fn cut(&self, value: &Value) -> Value {
+        match (self, value) {
+            (Part::Everything, value) => value.clone(),
+            (Part::Only(_), Value::Object(members)) => Value::Object(self.cut_object(members)),
+            _ => Value::Null,
+        }
+    }
+
+    fn cut_object(&self, members: &Object) -> Object {
+        let read = members.iter().filter(|(name, _)| self.reads(name));
+        read.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
+impl View {
+    /// What two readers together read.
+    #[must_use]
+    pub fn joined(&self, other: &View) -> View {
+        View {
+            claims: self.claims.joined(&other.claims),
+            headers: self.headers.joined(&other.headers),
+            init_payload: self.init_payload.joined(&other.init_payload),
+            variables: self.variables.joined(&other.variables),
+        }
+    }
+
+    /// Cuts a caller down to this view.
+    pub fn of(&self, identity: &Identity, variables: &Object) -> Viewer {
+        let headers = identity.headers.iter().filter(|(name, _)| self.headers.reads(name));
+        Viewer {
+            claims: self.claims.cut(&identity.claims),
+            headers: headers.cloned().collect(),
+            init_payload: self.init_payload.cut(&identity.init_payload),
+            variables: self.variables.cut_object(variables),
+        }
+    }
+}
+
+/// A viewer in canonical text: equal exactly where two viewers are equal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ShareKey(Arc<str>);
+
+impl Viewer {
+    pub fn share_key(&self) -> ShareKey {
+        let mut text = String::new();
+        write_canonical(&self.claims, &mut text);
+        write_canonical(&self.init_payload, &mut text);
+        let mut headers: Vec<_> = self.headers.iter().collect();
+        headers.sort_by(|a, b| a.0.cmp(&b.0)); // stable: the values of one header keep their order
+        _ = write!(text, "{headers:?}");
+        write_object(&self.variables, &mut text);
+        ShareKey(text.into())
+    }
+}
+
+/// Whether bytes made for one viewer may go to the other (invariant 8): only where nothing that was read differs.
+pub fn may_share(a: &ShareKey, b: &ShareKey) -> bool {
+    a == b
+}
+
+/// JSON text with members in name order, so that equal values give equal text.
+pub fn canonical(object: &Object) -> String {
+    let mut text = String::new();
+    write_object(object, &mut text);
+    text
+}
+
+fn write_object(object: &Object, text: &mut String) {
+    let sorted: BTreeMap<_, _> = object.iter().collect();
+    text.push('{');
+    for (name, value) in sorted {
+        _ = write!(text, "{name:?}:");
+        write_canonical(value, text);
+        text.push(',');
+    }
+    text.push('}');
+}
+
+fn write_canonical(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(object) => write_object(object, text),
+        Value::Array(items) => {
+            text.push('[');
+            for item in items {
+                write_canonical(item, text);
+                text.push(',');
+            }
+            text.push(']');
+        }
+        leaf => {
+            _ = write!(text, "{leaf}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
