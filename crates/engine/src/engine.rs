@@ -1,31 +1,61 @@
 //! The engine's whole surface: prepare · execute · subscribe · publish · swap · drain.
 //! Owns the way of a request through the room; never a socket, never a protocol.
 
+use crate::authorize::authorize;
 use crate::identity::Identity;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::outbox::Member;
+use crate::port::{BrokerError, Outgoing};
+use crate::prepare::Operations;
+use crate::publish::EventPublisher;
+use crate::registry::Registry;
 use crate::request::Request;
+use crate::resolve::Resolver;
 use crate::snapshot::Snapshot;
+use crate::subscribe::one;
+use crate::trigger::Mail;
+use crate::trigger::group::SubscriptionId;
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use graph::Object;
-use graph::error::GraphqlError;
+use graph::error::{Code, GraphqlError};
 use graph::operation::{Kind, Operation};
+use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::mpsc;
 
 /// A federated GraphQL engine with live fields. Cheap to share.
 pub struct Engine {
     pub metrics: Arc<Metrics>,
     pub limits: Arc<Limits>,
+    pub(crate) registry: Arc<Registry>,
+    generation: ArcSwap<Generation>,
+    generations: AtomicU64,
+    subscriptions: AtomicU64,
+    draining: AtomicBool,
+}
+
+/// One snapshot with what the engine built on it.
+struct Generation {
+    number: u64,
+    snapshot: Arc<Snapshot>,
+    operations: Operations,
+    resolver: Arc<Resolver>,
 }
 
 /// A request that may run: parsed, validated, planned, its variables coerced, its caller authorised.
 pub struct Prepared {
     pub operation: Arc<Operation>,
-    pub request: Arc<Request>,
     pub variables: Object,
     pub identity: Identity,
-    snapshot: Arc<Snapshot>,
+    pub(crate) operation_id: u64,
+    pub(crate) operation_name: Option<String>,
+    pub(crate) document: Arc<str>,
+    pub(crate) generation: u64,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) resolver: Arc<Resolver>,
 }
 
 impl Prepared {
@@ -36,35 +66,98 @@ impl Prepared {
 
 /// A joined subscription; dropping it is leaving.
 #[derive(Debug)]
-pub struct Subscription {}
+pub struct Subscription {
+    id: SubscriptionId,
+    mailbox: mpsc::UnboundedSender<Mail>,
+}
+
+impl Subscription {
+    pub(crate) fn new(id: SubscriptionId, mailbox: mpsc::UnboundedSender<Mail>) -> Subscription {
+        Subscription { id, mailbox }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        // A trigger that is gone has nobody left to let go.
+        _ = self.mailbox.send(Mail::Leave(self.id));
+    }
+}
 
 impl Engine {
     /// Must be called within a tokio runtime; triggers run there.
     pub fn new(snapshot: Snapshot, limits: Limits) -> Arc<Engine> {
-        let _ = (snapshot, limits);
-        todo!()
+        let (metrics, limits) = (Arc::new(Metrics::default()), Arc::new(limits));
+        let generation = ArcSwap::from_pointee(Generation::new(0, snapshot, &limits, &metrics));
+        Arc::new(Engine {
+            registry: Registry::new(metrics.clone()),
+            metrics,
+            limits,
+            generation,
+            generations: AtomicU64::new(0),
+            subscriptions: AtomicU64::new(0),
+            draining: AtomicBool::new(false),
+        })
     }
 
-    /// Puts a new schema, brokers and hooks in place, whole.
+    /// Puts a new schema, brokers and hooks in place, whole. What runs goes on with what it began with.
     pub fn swap(&self, snapshot: Snapshot) {
-        let _ = snapshot;
-        todo!()
+        let number = self.generations.fetch_add(1, Ordering::Relaxed) + 1;
+        self.generation.store(Arc::new(Generation::new(number, snapshot, &self.limits, &self.metrics)));
     }
 
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        todo!()
+        self.generation.load().snapshot.clone()
     }
 
     /// Parses, validates, plans, coerces and authorises.
     pub async fn prepare(&self, request: Request, identity: Identity) -> Result<Prepared, Vec<GraphqlError>> {
-        let _ = (request, identity);
-        todo!()
+        let prepared = self.prepare_counted(request, identity).await;
+        if prepared.is_err() {
+            self.metrics.operations.add(&["unknown", "refused"], 1);
+        }
+        prepared
+    }
+
+    async fn prepare_counted(
+        &self,
+        request: Request,
+        identity: Identity,
+    ) -> Result<Prepared, Vec<GraphqlError>> {
+        let generation = self.generation.load_full();
+        let Request { query, operation_name, variables, .. } = request;
+        let (operation_id, operation) =
+            generation.operations.prepare(&query, operation_name.as_deref()).await?;
+        authorize(&operation, &identity)?;
+        let variables = operation.coerce(&variables)?;
+        Ok(Prepared {
+            operation,
+            variables,
+            identity,
+            operation_id,
+            operation_name,
+            document: query.into(),
+            generation: generation.number,
+            snapshot: generation.snapshot.clone(),
+            resolver: generation.resolver.clone(),
+        })
     }
 
     /// Runs a query or mutation; the bytes are the whole response. (A subscription gets an error.)
     pub async fn execute(&self, prepared: Prepared) -> Bytes {
-        let _ = prepared;
-        todo!()
+        let kind = match prepared.kind() {
+            Kind::Query => "query",
+            Kind::Mutation => "mutation",
+            Kind::Subscription => {
+                let message =
+                    "a subscription needs a streaming protocol: WebSocket, or SSE by its Accept header";
+                return crate::request::refusal(&one(Code::BadRequest, message));
+            }
+        };
+        self.metrics.operations.add(&[kind, "executed"], 1);
+        let publisher = EventPublisher { prepared: &prepared, limits: &self.limits, metrics: &self.metrics };
+        let Prepared { operation, variables, identity, resolver, .. } = &prepared;
+        resolver.respond(operation, variables, identity, json!({}), Some(&publisher)).await
     }
 
     /// Joins a live field. Frames go to the member's shard from now on, possibly before this returns.
@@ -73,18 +166,77 @@ impl Engine {
         prepared: Prepared,
         member: Member,
     ) -> Result<Subscription, Vec<GraphqlError>> {
-        let _ = (prepared, member);
-        todo!()
+        tracing::trace!(target: "way", step = "Engine::subscribe");
+        let refused = self.refuse_more().or_else(|| match prepared.kind() {
+            Kind::Subscription => None,
+            _ => Some(one(Code::BadRequest, "only a subscription can be subscribed to")),
+        });
+        let joined = match refused {
+            Some(errors) => Err(errors),
+            None => self.join(prepared, member).await,
+        };
+        let outcome = if joined.is_ok() { "joined" } else { "refused" };
+        self.metrics.operations.add(&["subscription", outcome], 1);
+        joined
+    }
+
+    fn refuse_more(&self) -> Option<Vec<GraphqlError>> {
+        if self.draining.load(Ordering::Acquire) {
+            return Some(one(Code::SubscriptionServerDrain, "the router is stopping"));
+        }
+        let active = self.metrics.subscriptions_active.load(Ordering::Relaxed);
+        let full = usize::try_from(active).unwrap_or(0) >= self.limits.subscriptions_max;
+        full.then(|| one(Code::TooManySubscriptions, "this router holds as many subscriptions as it may"))
+    }
+
+    pub(crate) fn next_subscription(&self) -> u64 {
+        self.subscriptions.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Publishes bytes as an event of a provider, as an operator would (`tidegate publish`); no hook runs.
     pub async fn publish(&self, provider: &str, subject: &str, payload: Bytes) -> Result<(), String> {
-        let _ = (provider, subject, payload);
-        todo!()
+        let snapshot = self.snapshot();
+        let found = snapshot.providers.iter().find(|candidate| &*candidate.id == provider);
+        let Some(found) = found else {
+            let known: Vec<&str> = snapshot.providers.iter().map(|provider| &*provider.id).collect();
+            return Err(format!("no provider `{provider}`; configured: {}", known.join(", ")));
+        };
+        let message = Outgoing { subject: subject.to_owned(), payload, headers: Vec::new() };
+        let sent = tokio::time::timeout(self.limits.broker_timeout, found.broker.publish(message)).await;
+        let sent = sent.unwrap_or(Err(BrokerError::Timeout)).map_err(|error| error.to_string());
+        self.metrics.publishes.add(&[provider, if sent.is_ok() { "sent" } else { "failed" }], 1);
+        sent
+    }
+
+    /// What is alive now: `triggers`, `groups`, `subscriptions`.
+    pub fn census(&self) -> Value {
+        let read = |gauge: &std::sync::atomic::AtomicI64| gauge.load(Ordering::Relaxed);
+        json!({
+            "triggers": self.registry.count(),
+            "groups": read(&self.metrics.groups_active),
+            "subscriptions": read(&self.metrics.subscriptions_active),
+        })
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
     }
 
     /// Ends every trigger: each subscription gets its terminal frame. New ones are refused from here on.
     pub async fn drain(&self) {
-        todo!()
+        self.draining.store(true, Ordering::Release);
+        self.registry.drain().await;
+    }
+}
+
+impl Generation {
+    fn new(number: u64, snapshot: Snapshot, limits: &Arc<Limits>, metrics: &Arc<Metrics>) -> Generation {
+        let resolver = Resolver::new(snapshot.subgraphs.clone(), limits.clone(), metrics.clone());
+        Generation {
+            number,
+            operations: Operations::new(snapshot.supergraph.clone(), limits.operations_cached_max),
+            resolver: Arc::new(resolver),
+            snapshot: Arc::new(snapshot),
+        }
     }
 }

@@ -1,16 +1,23 @@
 //! What happens to an operation and to an event: prepare, authorise, resolve, trigger, fan out.
 //! Owns everything between sockets; opens none, reads no configuration file, knows no protocol or broker by name.
 
+mod authorize;
 pub mod engine;
 pub mod event;
+mod hook;
 pub mod identity;
 pub mod limits;
 pub mod metrics;
 pub mod outbox;
 pub mod port;
+mod prepare;
+mod publish;
+mod registry;
 pub mod request;
 pub mod resolve;
 pub mod snapshot;
+mod subscribe;
+mod trigger;
 
 pub use engine::{Engine, Prepared, Subscription};
 pub use event::{Event, Position};

@@ -93,7 +93,12 @@ impl Metrics {
     fn families(&self) -> [(&'static str, &Family, &'static [&'static str], &'static str); 8] {
         [
             ("operations", &self.operations, &["kind", "outcome"], "Operations by kind and outcome."),
-            ("subscriptions_ended", &self.subscriptions_ended, &["reason"], "Subscriptions ended, by reason."),
+            (
+                "subscriptions_ended",
+                &self.subscriptions_ended,
+                &["reason"],
+                "Subscriptions ended, by reason.",
+            ),
             ("events_received", &self.events_received, &["provider"], "Messages taken from brokers."),
             ("events_dropped", &self.events_dropped, &["provider", "reason"], "Events nobody was sent."),
             ("subgraph_requests", &self.subgraph_requests, &["subgraph"], "Requests to subgraphs."),

@@ -132,7 +132,7 @@ pub trait Hook: Send + Sync {
     /// For logs and metrics.
     fn name(&self) -> &str;
 
-    /// What it reads and how its failures are met; asked once, when the hook is plugged in.
+    /// What it reads and how its failures are met; must be the same whenever asked.
     fn policy(&self) -> Policy {
         Policy::default()
     }
@@ -177,6 +177,13 @@ pub struct Policy {
     pub on_failure: Failure,
     /// `None` = `hook_timeout` of the limits.
     pub timeout: Option<Duration>,
+}
+
+impl Policy {
+    /// Whether the hook is for this root field.
+    pub fn is_for(&self, field: &str) -> bool {
+        self.fields.is_empty() || self.fields.iter().any(|name| name == field)
+    }
 }
 
 impl Default for Policy {

@@ -1,7 +1,7 @@
 //! Runs a plan's fetches over a starting value and projects the outcome to response bytes.
 //! Owns execution; knows neither triggers nor clients.
 
-use crate::identity::Identity;
+use crate::identity::{Identity, Part};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::port::Subgraph;
@@ -11,7 +11,7 @@ use graph::Object;
 use graph::error::GraphqlError;
 use graph::operation::Operation;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// What resolving needs around it; one per snapshot, shared by all rounds, so that fetches in flight together can be
@@ -33,6 +33,21 @@ pub trait Publisher: Send + Sync {
 }
 
 impl Resolver {
+    pub fn new(
+        subgraphs: HashMap<String, Arc<dyn Subgraph>>,
+        limits: Arc<Limits>,
+        metrics: Arc<Metrics>,
+    ) -> Resolver {
+        Resolver { subgraphs, limits, metrics }
+    }
+
+    /// The request headers that any subgraph is sent.
+    pub fn forwarded(&self) -> Part {
+        let names: BTreeSet<String> =
+            self.subgraphs.values().flat_map(|subgraph| subgraph.forwarded()).cloned().collect();
+        if names.is_empty() { Part::Nothing } else { Part::Only(names) }
+    }
+
     /// Fills in and encodes one response: `{"data":…}` with `errors` where there were any.
     /// `root` is the value to start from (`EventRoot::root_value`, or an empty object).
     pub async fn respond(

@@ -1,0 +1,155 @@
+//! Which triggers run: the same provider, subjects and options share one.
+//! Owns starting, finding and retiring triggers, under one short lock; a trigger's own state is never touched here.
+
+use crate::metrics::Metrics;
+use crate::outbox::End;
+use crate::trigger::join::Join;
+use crate::trigger::{Mail, Trigger, TriggerParts};
+use futures::FutureExt;
+use graph::events::{Stream, Transport};
+use indexmap::IndexMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{mpsc, watch};
+
+/// What makes two subscriptions share one broker subscription. Never headers, never the field.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct TriggerKey {
+    pub(crate) transport: Transport,
+    pub(crate) provider: Arc<str>,
+    /// Rendered, sorted, each once.
+    pub(crate) subjects: Vec<String>,
+    pub(crate) stream: Option<Stream>,
+    /// Which of the snapshot's hooks see the batches: they may differ by field.
+    pub(crate) receivers: Vec<usize>,
+    /// The schema generation whose hooks and brokers serve it.
+    pub(crate) generation: u64,
+}
+
+/// One trigger of the process; never reused, so that one at its end cannot take its successor's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TriggerId(u64);
+
+pub(crate) struct Registry {
+    entries: Mutex<Entries>,
+    /// Trigger tasks alive, those without an entry too.
+    alive: watch::Sender<usize>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Default)]
+struct Entries {
+    by_key: IndexMap<TriggerKey, Entry>,
+    started: u64,
+}
+
+struct Entry {
+    trigger: TriggerId,
+    mailbox: mpsc::UnboundedSender<Mail>,
+    /// Joins ever sent: a trigger that has taken fewer from its mailbox must not retire.
+    joins: u64,
+}
+
+impl Registry {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Arc<Registry> {
+        let alive = watch::Sender::new(0);
+        Arc::new(Registry { entries: Mutex::default(), alive, metrics })
+    }
+
+    /// Sends a join to its trigger; `parts` starts one where none runs.
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        key: &TriggerKey,
+        parts: impl FnOnce() -> TriggerParts,
+        join: impl FnOnce(mpsc::UnboundedSender<Mail>) -> Join,
+    ) {
+        let mut entries = self.lock();
+        let Entries { by_key, started } = &mut *entries;
+        let entry = by_key.entry(key.clone()).or_insert_with(|| {
+            *started += 1;
+            let (mailbox, mail) = mpsc::unbounded_channel();
+            self.start(Trigger::new(TriggerId(*started), parts(), mail));
+            Entry { trigger: TriggerId(*started), mailbox, joins: 0 }
+        });
+        entry.joins += 1;
+        let join = Box::new(join(entry.mailbox.clone()));
+        if let Err(mpsc::error::SendError(Mail::Join(join))) = entry.mailbox.send(Mail::Join(join)) {
+            // An entry is taken out before its trigger closes the mailbox, under this lock.
+            join.refuse(&End::Complete);
+        }
+    }
+
+    fn start(self: &Arc<Self>, mut trigger: Trigger) {
+        let registry = self.clone();
+        self.alive.send_modify(|alive| *alive += 1);
+        Metrics::shift(&self.metrics.triggers_active, 1);
+        tokio::spawn(async move {
+            if AssertUnwindSafe(trigger.run()).catch_unwind().await.is_err() {
+                trigger.give_up().await;
+            }
+            drop(trigger);
+            Metrics::shift(&registry.metrics.triggers_active, -1);
+            registry.alive.send_modify(|alive| *alive -= 1);
+        });
+    }
+
+    /// Takes a deserted trigger out, unless a join is on its way to it.
+    pub(crate) fn retire(&self, key: &TriggerKey, trigger: TriggerId, joins_taken: u64) -> bool {
+        let mut entries = self.lock();
+        let awaited = entries.by_key.get(key).filter(|entry| entry.trigger == trigger);
+        if awaited.is_some_and(|entry| entry.joins > joins_taken) {
+            return false;
+        }
+        entries.forget(key, trigger);
+        true
+    }
+
+    /// Takes a trigger out that ends whatever is on its way to it.
+    pub(crate) fn forget(&self, key: &TriggerKey, trigger: TriggerId) {
+        self.lock().forget(key, trigger);
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        *self.alive.borrow()
+    }
+
+    /// Ends every trigger and waits until the last has said its last.
+    pub(crate) async fn drain(&self) {
+        for entry in self.lock().by_key.values() {
+            // A trigger that is at its end already needs no telling.
+            _ = entry.mailbox.send(Mail::Drain);
+        }
+        let mut alive = self.alive.subscribe();
+        _ = alive.wait_for(|alive| *alive == 0).await;
+    }
+
+    pub(crate) fn count_end(&self, end: &End) {
+        let reason = match end {
+            End::Complete => "complete",
+            End::Errors(_) => "error",
+            End::Drain => "drain",
+        };
+        self.count_gone(reason);
+    }
+
+    pub(crate) fn count_left(&self) {
+        self.count_gone("left");
+    }
+
+    fn count_gone(&self, reason: &str) {
+        Metrics::shift(&self.metrics.subscriptions_active, -1);
+        self.metrics.subscriptions_ended.add(&[reason], 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    fn forget(&mut self, key: &TriggerKey, trigger: TriggerId) {
+        if self.by_key.get(key).is_some_and(|entry| entry.trigger == trigger) {
+            self.by_key.swap_remove(key);
+        }
+    }
+}

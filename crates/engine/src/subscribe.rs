@@ -1,0 +1,250 @@
+//! One subscribe: bind, render, `on_subscribe`, join. Authorised before it joins (invariant 10).
+//! Owns what a subscription is made of; membership and delivery are the trigger's.
+
+use crate::engine::{Engine, Prepared, Subscription};
+use crate::hook::fenced;
+use crate::identity::{Identity, Part, View};
+use crate::outbox::Member;
+use crate::port::{Admission, Hook, Initial, Start};
+use crate::registry::TriggerKey;
+use crate::snapshot::Provider;
+use crate::trigger::group::{GroupKey, SubscriptionId};
+use crate::trigger::join::Join;
+use crate::trigger::round::{Recipe, Selector};
+use crate::trigger::{Receiver, TriggerParts};
+use graph::Object;
+use graph::condition::Condition;
+use graph::error::{Code, GraphqlError};
+use graph::plan::EventRoot;
+use graph::template::{Scope, SubjectRule};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+type Refused = Vec<GraphqlError>;
+
+/// An `Initial` with the hook it came from and the time it has.
+type Lead = Option<(Arc<dyn Hook>, Initial, Duration)>;
+
+impl Engine {
+    pub(crate) async fn join(&self, prepared: Prepared, member: Member) -> Result<Subscription, Refused> {
+        let root = prepared.operation.event.as_ref().ok_or_else(|| {
+            one(
+                Code::BadRequest,
+                "this field is no live field: subgraph streams are not served by this build",
+            )
+        })?;
+        let provider = self.provider(&prepared, root)?;
+        let arguments = root.arguments(&prepared.variables)?;
+        let scope = Scope { arguments: &arguments, claims: &prepared.identity.claims };
+        let subjects = render(root, scope, &provider.broker.rule())?;
+        let filter = root.binding.filter.as_ref().map(|filter| filter.render(scope)).transpose();
+        let condition = filter.map_err(|error| one(Code::BadUserInput, &error.to_string()))?;
+        let (subjects, lead) =
+            self.ask_hooks(&prepared, root, &provider, subjects, arguments.clone()).await?;
+        let key = self.trigger_key(&prepared, root, &provider, subjects);
+        let (reply, answer) = oneshot::channel();
+        self.send(&prepared, root, provider, key, condition, member, lead, reply);
+        answer.await.unwrap_or_else(|_gone| Err(one(Code::InternalServerError, "the event stream ended")))
+    }
+
+    fn provider(&self, prepared: &Prepared, root: &EventRoot) -> Result<Provider, Refused> {
+        let (transport, id) = (root.binding.transport, &root.binding.provider);
+        prepared.snapshot.provider(transport, id).cloned().ok_or_else(|| {
+            tracing::warn!(
+                field = root.field,
+                provider = id,
+                "subscribe to a field whose provider is missing"
+            );
+            one(Code::DownstreamServiceError, &format!("the event provider `{id}` is not configured"))
+        })
+    }
+
+    /// Each `on_subscribe` in turn; the first refusal is the answer.
+    async fn ask_hooks(
+        &self,
+        prepared: &Prepared,
+        root: &EventRoot,
+        provider: &Provider,
+        subjects: Vec<String>,
+        arguments: Object,
+    ) -> Result<(Vec<String>, Lead), Refused> {
+        let (mut start, mut lead) = (self.start(prepared, root, provider, subjects, arguments), None);
+        for hook in &prepared.snapshot.hooks {
+            let policy = hook.policy();
+            if !policy.is_for(&root.field) {
+                continue;
+            }
+            tracing::trace!(target: "way", step = "Hook::on_subscribe");
+            let timeout = policy.timeout.unwrap_or(self.limits.hook_timeout);
+            let asked = hook.on_subscribe(&start);
+            let admission = fenced(&**hook, "on_subscribe", timeout, &self.metrics, asked).await;
+            let Admission { subjects, initial } =
+                admission.map_err(|fault| one(Code::SubscriptionRefused, &fault.reason()))?;
+            if let Some(subjects) = subjects {
+                start.subjects = subjects;
+            }
+            if let Some(initial) = initial {
+                lead = Some((hook.clone(), initial, timeout));
+            }
+        }
+        if start.subjects.is_empty() {
+            return Err(one(Code::SubscriptionRefused, "nothing to subscribe to"));
+        }
+        Ok((start.subjects, lead))
+    }
+
+    fn start(
+        &self,
+        prepared: &Prepared,
+        root: &EventRoot,
+        provider: &Provider,
+        subjects: Vec<String>,
+        arguments: Object,
+    ) -> Start {
+        Start {
+            identity: prepared.identity.clone(),
+            document: prepared.document.clone(),
+            operation_name: prepared.operation_name.clone(),
+            variables: prepared.variables.clone(),
+            field: root.field.clone(),
+            arguments,
+            provider: provider.id.clone(),
+            subjects,
+        }
+    }
+
+    fn trigger_key(
+        &self,
+        prepared: &Prepared,
+        root: &EventRoot,
+        provider: &Provider,
+        mut subjects: Vec<String>,
+    ) -> TriggerKey {
+        subjects.sort_unstable();
+        subjects.dedup();
+        let hooks = prepared.snapshot.hooks.iter().enumerate();
+        let receives = |hook: &Arc<dyn Hook>| {
+            let policy = hook.policy();
+            policy.receives && policy.is_for(&root.field)
+        };
+        TriggerKey {
+            transport: provider.transport,
+            provider: provider.id.clone(),
+            subjects,
+            stream: root.binding.stream.clone(),
+            receivers: hooks.filter(|(_, hook)| receives(hook)).map(|(at, _)| at).collect(),
+            generation: prepared.generation,
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the last step takes what all the steps before made")]
+    fn send(
+        &self,
+        prepared: &Prepared,
+        root: &EventRoot,
+        provider: Provider,
+        key: TriggerKey,
+        condition: Option<Condition>,
+        member: Member,
+        initial: Lead,
+        reply: oneshot::Sender<Result<Subscription, Refused>>,
+    ) {
+        tracing::trace!(target: "way", step = "Registry::join");
+        let (recipe, view) = self.recipe(prepared, root);
+        let share = view.of(&prepared.identity, &prepared.variables).share_key();
+        let group = GroupKey::Shared { operation: prepared.operation_id, share };
+        let id = SubscriptionId(self.next_subscription());
+        let parts = || TriggerParts {
+            key: key.clone(),
+            provider,
+            receivers: Arc::new(self.receivers(prepared, &key.receivers)),
+            limits: self.limits.clone(),
+            metrics: self.metrics.clone(),
+            registry: self.registry.clone(),
+        };
+        self.registry.join(&key, parts, |mailbox| Join {
+            id,
+            member,
+            key: group,
+            recipe: Arc::new(recipe),
+            condition,
+            initial,
+            mailbox,
+            reply,
+        });
+    }
+
+    fn receivers(&self, prepared: &Prepared, at: &[usize]) -> Vec<Receiver> {
+        let hooks = at.iter().filter_map(|at| prepared.snapshot.hooks.get(*at));
+        let receiver = |hook: &Arc<dyn Hook>| {
+            let policy = hook.policy();
+            let timeout = policy.timeout.unwrap_or(self.limits.hook_timeout);
+            Receiver { hook: hook.clone(), on_failure: policy.on_failure, timeout }
+        };
+        hooks.map(receiver).collect()
+    }
+
+    /// How this subscription's responses are made, and all that takes part in making them reads.
+    fn recipe(&self, prepared: &Prepared, root: &EventRoot) -> (Recipe, View) {
+        let (identity, operation) = (&prepared.identity, &prepared.operation);
+        let forwards =
+            if operation.plan.node.is_some() { prepared.resolver.forwarded() } else { Part::Nothing };
+        let forwards = View { headers: forwards, ..View::default() };
+        let reads = Part::Only(operation.variables_read.clone());
+        let mut view = forwards.joined(&View { variables: reads, ..View::default() });
+        let mut selectors = Vec::new();
+        for hook in &prepared.snapshot.hooks {
+            let policy = hook.policy();
+            if policy.selects && policy.is_for(&root.field) {
+                view = view.joined(&policy.view);
+                selectors.push(Selector {
+                    hook: hook.clone(),
+                    viewer: Arc::new(policy.view.of(identity, &prepared.variables)),
+                    on_failure: policy.on_failure,
+                    timeout: policy.timeout.unwrap_or(self.limits.hook_timeout),
+                });
+            }
+        }
+        let recipe = Recipe {
+            operation: operation.clone(),
+            document: prepared.document.clone(),
+            field: root.field.as_str().into(),
+            variables: prepared.variables.clone(),
+            forwarded: cut(identity, &forwards),
+            selectors,
+            resolver: prepared.resolver.clone(),
+            overflow: prepared.snapshot.overflow.get(&root.field).copied().unwrap_or_default(),
+            metrics: self.metrics.clone(),
+        };
+        (recipe, view)
+    }
+}
+
+/// Only what may reach a subgraph: whatever else the caller carries cannot leak into shared work.
+fn cut(identity: &Identity, forwards: &View) -> Identity {
+    let headers = forwards.of(identity, &Object::new()).headers;
+    Identity {
+        claims: Arc::new(Value::Null),
+        headers: Arc::new(headers),
+        init_payload: Arc::new(Value::Null),
+    }
+}
+
+fn render(root: &EventRoot, scope: Scope<'_>, rule: &SubjectRule) -> Result<Vec<String>, Refused> {
+    tracing::trace!(target: "way", step = "Template::render");
+    let (mut subjects, mut errors) = (Vec::new(), Vec::new());
+    for template in &root.binding.subjects {
+        match template.render(scope, rule) {
+            Ok(subject) => subjects.push(subject),
+            Err(error) => errors.push(GraphqlError::new(Code::BadUserInput, error.to_string())),
+        }
+    }
+    errors.dedup();
+    if errors.is_empty() { Ok(subjects) } else { Err(errors) }
+}
+
+pub(crate) fn one(code: Code, message: &str) -> Refused {
+    vec![GraphqlError::new(code, message)]
+}

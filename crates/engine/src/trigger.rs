@@ -1,0 +1,430 @@
+//! The life of an event: one task per trigger, a closed set of turns, no locks, and nothing in the loop that waits
+//! for a hook, a subgraph or a client.
+//! Owns the order of steps; who an event is for is `group`, how order is kept is `pipeline`, what is made is `round`.
+
+pub(crate) mod filter;
+pub(crate) mod group;
+pub(crate) mod initial;
+pub(crate) mod join;
+pub(crate) mod overflow;
+pub(crate) mod pipeline;
+pub(crate) mod receive;
+pub(crate) mod round;
+
+use crate::event::Position;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::outbox::{End, ShardTurn};
+use crate::port::{Batch, BrokerError, Failure, Hook, Source, Subscribe};
+use crate::registry::{Registry, TriggerId, TriggerKey};
+use crate::snapshot::Provider;
+use futures::future::BoxFuture;
+use graph::error::{Code, GraphqlError};
+use group::{Audience, GroupId, Groups, Settled, SubscriptionId, Waiting};
+use join::{Join, Loaded};
+use pipeline::Ticket;
+use receive::{Faults, Received};
+use round::Outcome;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// What reaches a trigger from outside. The mailbox is bounded by construction: a join and a leave per subscription.
+pub(crate) enum Mail {
+    Join(Box<Join>),
+    Leave(SubscriptionId),
+    Drain,
+}
+
+/// Everything that can happen to a trigger, one at a time.
+enum Turn {
+    Mail(Mail),
+    Opened(Result<Box<dyn Source>, BrokerError>),
+    Pulled(Option<Batch>),
+    Received(Received),
+    Finished(Finished),
+    Lingered,
+    /// The registry let go of the trigger.
+    Released,
+}
+
+/// A task of the trigger that is over.
+enum Finished {
+    Round { group: GroupId, ticket: Ticket, settled: Settled },
+    Initial(Loaded),
+}
+
+/// The `on_receive` hooks of a trigger's snapshot, with their policies.
+pub(crate) struct Receiver {
+    pub(crate) hook: Arc<dyn Hook>,
+    pub(crate) on_failure: Failure,
+    pub(crate) timeout: Duration,
+}
+
+/// What a trigger is made from.
+pub(crate) struct TriggerParts {
+    pub(crate) key: TriggerKey,
+    pub(crate) provider: Provider,
+    pub(crate) receivers: Arc<Vec<Receiver>>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) registry: Arc<Registry>,
+}
+
+pub(crate) struct Trigger {
+    id: TriggerId,
+    parts: TriggerParts,
+    mailbox: mpsc::UnboundedReceiver<Mail>,
+    opening: Option<BoxFuture<'static, Result<Box<dyn Source>, BrokerError>>>,
+    /// Joins that came before the source stood.
+    early: Vec<Box<Join>>,
+    source: Option<Box<dyn Source>>,
+    /// A batch between `next` and `start`; nothing is pulled meanwhile, so batches keep their order.
+    receiving: Option<BoxFuture<'static, Received>>,
+    groups: Groups,
+    tasks: JoinSet<Finished>,
+    /// Events not yet acknowledged, in source order; one is done when nobody else holds its token.
+    unacked: VecDeque<(Position, Arc<()>)>,
+    lingering: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// Joins taken from the mailbox, told to the registry before retiring.
+    joins: u64,
+    faults: Faults,
+}
+
+impl Trigger {
+    pub(crate) fn new(id: TriggerId, parts: TriggerParts, mailbox: mpsc::UnboundedReceiver<Mail>) -> Trigger {
+        let subscribe = Subscribe {
+            subjects: parts.key.subjects.clone(),
+            stream: parts.key.stream.clone(),
+            batch_events_max: parts.limits.batch_events_max,
+        };
+        let (broker, patience) = (parts.provider.broker.clone(), parts.limits.broker_timeout);
+        let open = async move {
+            tracing::trace!(target: "way", step = "Broker::subscribe");
+            match tokio::time::timeout(patience, broker.subscribe(subscribe)).await {
+                Ok(opened) => opened,
+                Err(_elapsed) => Err(BrokerError::Timeout),
+            }
+        };
+        let groups = Groups::new(parts.limits.group_inflight_max, parts.metrics.clone());
+        let faults = Faults::new(parts.provider.id.clone(), parts.metrics.clone());
+        Trigger {
+            id,
+            parts,
+            mailbox,
+            opening: Some(Box::pin(open)),
+            early: Vec::new(),
+            source: None,
+            receiving: None,
+            groups,
+            tasks: JoinSet::new(),
+            unacked: VecDeque::new(),
+            lingering: None,
+            joins: 0,
+            faults,
+        }
+    }
+
+    /// Runs until the last subscriber is gone and the linger is over, the source ends, or a drain.
+    pub(crate) async fn run(&mut self) {
+        let end = loop {
+            let flow = match self.turn().await {
+                Turn::Mail(Mail::Join(join)) => self.join(join),
+                Turn::Mail(Mail::Leave(id)) => self.release(id),
+                Turn::Mail(Mail::Drain) => Some(End::Drain),
+                Turn::Opened(opened) => self.open(opened),
+                Turn::Pulled(batch) => self.receive(batch),
+                Turn::Received(received) => self.start(received).await,
+                Turn::Finished(Finished::Round { group, ticket, settled }) => {
+                    self.settle(group, ticket, settled).await;
+                    None
+                }
+                Turn::Finished(Finished::Initial(loaded)) => self.lead_in(loaded).await,
+                Turn::Lingered => self.retire(),
+                Turn::Released => Some(End::Complete),
+            };
+            self.ack().await;
+            if let Some(end) = flow {
+                break end;
+            }
+            self.linger();
+        };
+        self.complete(end).await;
+    }
+
+    /// Waits for what happens next. Biased, so that a run can be repeated: people first, then what frees room,
+    /// then new work.
+    async fn turn(&mut self) -> Turn {
+        let may_pull =
+            self.receiving.is_none() && !self.groups.all_behind(self.parts.limits.group_backlog_max);
+        tokio::select! {
+            biased;
+            mail = self.mailbox.recv() => mail.map_or(Turn::Released, Turn::Mail),
+            Some(finished) = self.tasks.join_next() => {
+                Turn::Finished(finished.expect("tasks catch their panics and only the trigger aborts them"))
+            }
+            opened = ready(&mut self.opening) => Turn::Opened(opened),
+            events = ready(&mut self.receiving) => Turn::Received(events),
+            batch = pull(&mut self.source), if may_pull => Turn::Pulled(batch),
+            () = wait(&mut self.lingering) => Turn::Lingered,
+        }
+    }
+
+    fn open(&mut self, opened: Result<Box<dyn Source>, BrokerError>) -> Option<End> {
+        self.opening = None;
+        match opened {
+            Ok(source) => {
+                self.source = Some(source);
+                for join in std::mem::take(&mut self.early) {
+                    self.admit(*join);
+                }
+                None
+            }
+            Err(error) => {
+                let provider = &*self.parts.provider.id;
+                tracing::warn!(provider, subjects = ?self.parts.key.subjects, %error, "broker subscribe failed");
+                let message = format!("the event source is unavailable (provider `{provider}`)");
+                let error = GraphqlError::new(Code::DownstreamServiceError, message);
+                Some(End::Errors(vec![error]))
+            }
+        }
+    }
+
+    /// Takes a batch in: parse, then `on_receive`, beside the loop.
+    fn receive(&mut self, batch: Option<Batch>) -> Option<End> {
+        let Some(batch) = batch else {
+            let reason = self.source.as_ref().map(|source| source.end_reason()).unwrap_or_default();
+            tracing::warn!(provider = &*self.parts.provider.id, reason, "source ended");
+            let error = GraphqlError::new(Code::DownstreamServiceError, "the event source ended");
+            return Some(End::Errors(vec![error]));
+        };
+        tracing::trace!(target: "way", step = "Source::next");
+        let lost = self.source.as_mut().map_or(0, |source| source.dropped());
+        self.faults.count_lost(lost, &self.parts.key.subjects);
+        let (events, tokens) = self.faults.parse(batch, self.parts.limits.event_bytes_max);
+        self.unacked.extend(tokens);
+        if self.parts.receivers.is_empty() {
+            self.receiving = Some(Box::pin(std::future::ready(Ok(events))));
+        } else {
+            let (receivers, metrics) = (self.parts.receivers.clone(), self.parts.metrics.clone());
+            self.receiving = Some(Box::pin(receive::on_receive(receivers, events, metrics)));
+        }
+        None
+    }
+
+    /// Begins the rounds of each event: select, split, and into the pipelines.
+    async fn start(&mut self, received: Received) -> Option<End> {
+        self.receiving = None;
+        let events = match received {
+            Ok(events) => events,
+            Err(error) => return Some(End::Errors(vec![error])),
+        };
+        for (event, pending) in events {
+            tracing::trace!(target: "way", step = "FilterIndex::select");
+            let selected = self.groups.select(&event.payload);
+            let selected = self.seam(&event, selected);
+            tracing::trace!(target: "way", step = "Groups::split");
+            self.faults.next_event();
+            for (group, audience) in self.groups.split(selected) {
+                let waiting = Waiting { event: event.clone(), audience, pending: pending.clone() };
+                self.offer(group, waiting).await;
+            }
+        }
+        None
+    }
+
+    async fn offer(&mut self, id: GroupId, waiting: Waiting) {
+        let Some(group) = self.groups.group_mut(id) else { return };
+        if !self.faults.passes(&group.recipe, &waiting.event) {
+            return;
+        }
+        if group.recipe.is_immediate() && group.pipeline.is_idle() {
+            // Nothing to wait for and nothing before it: no task, no queue.
+            let outcome = group.recipe.clone().run(waiting.event, false).await;
+            let settled = Settled { outcome, audience: waiting.audience, pending: Some(waiting.pending) };
+            return self.deliver(settled).await;
+        }
+        let backlog_max = self.parts.limits.group_backlog_max;
+        let overflow = overflow::make_room(group, &waiting, backlog_max);
+        group.pipeline.wait(waiting);
+        if let Some(lost) = overflow {
+            self.tell(lost).await;
+        }
+        self.pump(id);
+    }
+
+    /// Begins as many waiting rounds of a group as may run.
+    fn pump(&mut self, id: GroupId) {
+        let Some(group) = self.groups.group_mut(id) else { return };
+        while let Some((ticket, waiting)) = group.pipeline.begin() {
+            let recipe = group.recipe.clone();
+            let covered =
+                group.floor.as_mut().is_some_and(|floor| join::covers(floor, &recipe, &waiting.event));
+            self.tasks.spawn(async move {
+                let Waiting { event, audience, pending } = waiting;
+                let outcome =
+                    if covered { Outcome::Dropped("covered") } else { recipe.run(event, false).await };
+                let settled = Settled { outcome, audience, pending: Some(pending) };
+                Finished::Round { group: id, ticket, settled }
+            });
+        }
+    }
+
+    async fn settle(&mut self, id: GroupId, ticket: Ticket, settled: Settled) {
+        // The group may be gone: its last member left while the round ran.
+        let Some(group) = self.groups.group_mut(id) else { return };
+        tracing::trace!(target: "way", step = "Pipeline::settle");
+        for settled in group.pipeline.settle(ticket, settled) {
+            self.deliver(settled).await;
+        }
+        self.pump(id);
+        self.groups.rejoin(id);
+    }
+
+    async fn deliver(&mut self, settled: Settled) {
+        let Settled { outcome, audience, pending } = settled;
+        match outcome {
+            Outcome::Payload(payload) => {
+                tracing::trace!(target: "way", step = "Group::deliver");
+                Metrics::grow(&self.parts.metrics.deliveries, group::size(&audience));
+                for (shard, members) in audience {
+                    push(&*shard, ShardTurn::Deliver { payload: payload.clone(), members }).await;
+                }
+            }
+            Outcome::Dropped(reason) => self.faults.count(reason),
+            Outcome::Closed(error) => self.end_some(audience, End::Errors(vec![error])).await,
+        }
+        drop(pending);
+    }
+
+    async fn tell(&mut self, lost: overflow::Lost) {
+        let overflow::Lost { audience, events, disconnect } = lost;
+        Metrics::grow(&self.parts.metrics.skipped, group::size(&audience) * events);
+        if disconnect {
+            let message =
+                "events arrive faster than they can be resolved; this subscription fell too far behind";
+            let error = GraphqlError::new(Code::SubscriptionLagged, message);
+            return self.end_some(audience, End::Errors(vec![error])).await;
+        }
+        for (shard, members) in audience {
+            push(&*shard, ShardTurn::Skipped { members, events }).await;
+        }
+    }
+
+    async fn end_some(&mut self, audience: Audience, end: End) {
+        for id in self.groups.subscriptions_of(&audience) {
+            self.groups.remove(id);
+            self.parts.registry.count_end(&end);
+        }
+        for (shard, members) in audience {
+            push(&*shard, ShardTurn::End { members, end: end.clone() }).await;
+        }
+    }
+
+    fn release(&mut self, id: SubscriptionId) -> Option<End> {
+        if self.groups.remove(id).is_some() {
+            self.parts.registry.count_left();
+        }
+        None
+    }
+
+    /// Starts or stops the linger, as subscribers are gone or there.
+    fn linger(&mut self) {
+        let deserted = self.groups.is_empty() && self.early.is_empty();
+        match (deserted, &self.lingering) {
+            (true, None) => {
+                self.lingering = Some(Box::pin(tokio::time::sleep(self.parts.limits.linger)));
+            }
+            (false, Some(_)) => self.lingering = None,
+            _ => {}
+        }
+    }
+
+    /// The linger is over; a join may be on its way though, and the registry knows.
+    fn retire(&mut self) -> Option<End> {
+        self.lingering = None;
+        self.parts.registry.retire(&self.parts.key, self.id, self.joins).then_some(End::Complete)
+    }
+
+    /// Acknowledges, in order, the events that all their rounds are done with.
+    async fn ack(&mut self) {
+        let mut last = None;
+        while self.unacked.front().is_some_and(|(_, token)| Arc::strong_count(token) == 1) {
+            let (position, _token) = self.unacked.pop_front().expect("there is a front");
+            if last.is_some_and(|last: Position| last.partition != position.partition) {
+                self.ack_one(last).await;
+            }
+            last = Some(position);
+        }
+        self.ack_one(last).await;
+    }
+
+    async fn ack_one(&mut self, position: Option<Position>) {
+        if let (Some(position), Some(source)) = (position, self.source.as_mut()) {
+            tracing::trace!(target: "way", step = "Source::ack");
+            source.ack(position).await;
+        }
+    }
+
+    /// The end of the trigger: everyone gets a terminal frame, and whoever still joins is told.
+    async fn complete(&mut self, end: End) {
+        self.tasks.abort_all();
+        self.parts.registry.forget(&self.parts.key, self.id);
+        for (shard, members) in self.groups.everyone() {
+            push(&*shard, ShardTurn::End { members, end: end.clone() }).await;
+        }
+        for id in self.groups.subscriptions() {
+            self.groups.remove(id);
+            self.parts.registry.count_end(&end);
+        }
+        self.mailbox.close();
+        let mut late = std::mem::take(&mut self.early);
+        while let Some(mail) = self.mailbox.recv().await {
+            if let Mail::Join(join) = mail {
+                late.push(join);
+            }
+        }
+        for join in late {
+            join.refuse(&end);
+        }
+        self.source = None;
+    }
+
+    /// After a panic in the loop: what is left is to say so (invariant 12).
+    pub(crate) async fn give_up(&mut self) {
+        tracing::error!(subjects = ?self.parts.key.subjects, "a trigger panicked; its subscribers are told");
+        let error = GraphqlError::new(Code::InternalServerError, "internal error in the event stream");
+        self.complete(End::Errors(vec![error])).await;
+    }
+}
+
+/// A full inbox means a busy shard, never a slow client.
+async fn push(shard: &dyn crate::outbox::Shard, turn: ShardTurn) {
+    if let Err(turn) = shard.try_push(turn) {
+        shard.push(turn).await;
+    }
+}
+
+async fn pull(source: &mut Option<Box<dyn Source>>) -> Option<Batch> {
+    match source {
+        Some(source) => source.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn ready<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn wait(sleep: &mut Option<Pin<Box<tokio::time::Sleep>>>) {
+    match sleep {
+        Some(sleep) => sleep.await,
+        None => std::future::pending().await,
+    }
+}

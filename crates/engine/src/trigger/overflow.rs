@@ -1,0 +1,37 @@
+//! What gives when one group is too far behind while others keep up.
+//! Owns thinning out that group's waiting rounds by its policy; what is lost is returned, to be told.
+
+use super::group::{Audience, Group, Waiting};
+use crate::outbox::Overflow;
+
+/// What a group's members lost.
+pub(crate) struct Lost {
+    pub(crate) audience: Audience,
+    pub(crate) events: u64,
+    /// The policy is to end them rather than to go on with a gap.
+    pub(crate) disconnect: bool,
+}
+
+/// Makes room for one more round in a full group.
+pub(crate) fn make_room(group: &mut Group, newest: &Waiting, backlog_max: usize) -> Option<Lost> {
+    if group.pipeline.backlog() < backlog_max {
+        return None;
+    }
+    let policy = group.recipe.overflow;
+    let root = group.recipe.clone();
+    let waiting = group.pipeline.waiting_mut();
+    let at = match policy {
+        Overflow::Disconnect => {
+            waiting.clear();
+            return Some(Lost { audience: newest.audience.clone(), events: 1, disconnect: true });
+        }
+        Overflow::Latest => 0,
+        Overflow::Conflate => {
+            let key = |round: &Waiting| root.root().entity_key(round.event.object());
+            let newest = key(newest);
+            waiting.iter().position(|round| newest.is_some() && key(round) == newest).unwrap_or(0)
+        }
+    };
+    let lost = waiting.remove(at)?;
+    Some(Lost { audience: lost.audience, events: 1, disconnect: false })
+}

@@ -1,0 +1,153 @@
+//! From broker bytes to events, and `on_receive`: what is no event is counted, logged and left out here.
+//! Owns what makes an event bad; a bad event never ends a subscription.
+
+use super::Receiver;
+use super::round::Recipe;
+use crate::event::{Event, Message, Position};
+use crate::hook::fenced;
+use crate::metrics::Metrics;
+use crate::port::{Batch, Failure};
+use graph::error::{Code, GraphqlError};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Log lines about bad events of one trigger before only each `LOGGED_EVERY`th is written; all are counted.
+const LOGGED_FIRST: u64 = 10;
+const LOGGED_EVERY: u64 = 1_000;
+
+/// Counts and logs what is wrong with events.
+pub(crate) struct Faults {
+    provider: Arc<str>,
+    metrics: Arc<Metrics>,
+    seen: u64,
+    /// By root field: whether the event under way can be that field's. A field's groups need one check.
+    verdicts: HashMap<Arc<str>, bool>,
+}
+
+type Token = (Position, Arc<()>);
+
+impl Faults {
+    pub(crate) fn new(provider: Arc<str>, metrics: Arc<Metrics>) -> Faults {
+        Faults { provider, metrics, seen: 0, verdicts: HashMap::new() }
+    }
+
+    /// Parses a batch. Each message, bad ones too, has a token for its ack.
+    pub(crate) fn parse(&mut self, batch: Batch, bytes_max: usize) -> (Vec<(Event, Arc<()>)>, Vec<Token>) {
+        self.metrics.events_received.add(&[&self.provider], batch.len() as u64);
+        let (mut events, mut tokens) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+        for message in batch {
+            let token = Arc::new(());
+            tokens.push((message.position, token.clone()));
+            match parse(&message, bytes_max) {
+                Ok(payload) => events.push((self.event(message, payload), token)),
+                Err((reason, detail)) => self.log(&message.subject, reason, &detail),
+            }
+        }
+        (events, tokens)
+    }
+
+    fn event(&self, message: Message, payload: Value) -> Event {
+        Event {
+            provider: self.provider.clone(),
+            subject: message.subject,
+            position: message.position,
+            headers: Arc::new(message.headers),
+            payload: Arc::new(payload),
+        }
+    }
+
+    /// Forgets the verdicts on the event before.
+    pub(crate) fn next_event(&mut self) {
+        self.verdicts.clear();
+    }
+
+    /// Whether this event can be this group's field at all. Lesser faults are counted too, and the clients that asked
+    /// for what is missing get an error at its path.
+    pub(crate) fn passes(&mut self, recipe: &Recipe, event: &Event) -> bool {
+        if let Some(verdict) = self.verdicts.get(&recipe.field) {
+            return *verdict;
+        }
+        let faults = recipe.root().check(event.object());
+        for fault in &faults {
+            self.log(&event.subject, fault.reason(), &format!("{fault:?}"));
+        }
+        let passes = !faults.iter().any(graph::plan::EventFault::is_fatal);
+        self.verdicts.insert(recipe.field.clone(), passes);
+        passes
+    }
+
+    pub(crate) fn count(&self, reason: &'static str) {
+        self.metrics.events_dropped.add(&[&self.provider, reason], 1);
+    }
+
+    /// Messages that the source itself had to drop.
+    pub(crate) fn count_lost(&mut self, lost: u64, subjects: &[String]) {
+        if lost > 0 {
+            self.metrics.events_dropped.add(&[&self.provider, "source_overflow"], lost);
+            tracing::warn!(
+                provider = &*self.provider,
+                ?subjects,
+                lost,
+                "the source fell behind and lost events"
+            );
+        }
+    }
+
+    fn log(&mut self, subject: &str, reason: &'static str, detail: &str) {
+        self.count(reason);
+        self.seen += 1;
+        if self.seen <= LOGGED_FIRST || self.seen.is_multiple_of(LOGGED_EVERY) {
+            let (provider, bad) = (&*self.provider, self.seen);
+            tracing::warn!(provider, subject, reason, detail, bad, "bad event");
+        }
+    }
+}
+
+fn parse(message: &Message, bytes_max: usize) -> Result<Value, (&'static str, String)> {
+    let bytes = message.payload.len();
+    if bytes > bytes_max {
+        return Err(("payload_too_large", format!("{bytes} bytes; limits.event_bytes_max is {bytes_max}")));
+    }
+    match serde_json::from_slice(&message.payload) {
+        Ok(payload @ Value::Object(_)) => Ok(payload),
+        Ok(Value::Null) => Err(("null_payload", "the payload is null".into())),
+        Ok(_) => Err(("not_an_object", "the payload is JSON, but no object".into())),
+        // Line and column, never the text: payloads stay out of logs.
+        Err(error) => {
+            Err(("invalid_json", format!("invalid JSON at line {}, column {}", error.line(), error.column())))
+        }
+    }
+}
+
+/// What a batch became: events with the token each holds until it is delivered, or the end of the trigger.
+pub(crate) type Received = Result<Vec<(Event, Arc<()>)>, GraphqlError>;
+
+/// Runs the `on_receive` hooks over a batch, each over what the one before left.
+pub(crate) async fn on_receive(
+    receivers: Arc<Vec<Receiver>>,
+    events: Vec<(Event, Arc<()>)>,
+    metrics: Arc<Metrics>,
+) -> Received {
+    let (mut events, tokens): (Vec<Event>, Vec<Arc<()>>) = events.into_iter().unzip();
+    for receiver in receivers.iter() {
+        let Some(provider) = events.first().map(|event| event.provider.clone()) else { break };
+        tracing::trace!(target: "way", step = "Hook::on_receive");
+        let asked = receiver.hook.on_receive(events.clone());
+        match fenced(&*receiver.hook, "on_receive", receiver.timeout, &metrics, asked).await {
+            Ok(kept) => events = kept,
+            Err(fault) => match receiver.on_failure {
+                Failure::Pass => {}
+                Failure::Drop => {
+                    metrics.events_dropped.add(&[&provider, "hook_failed"], events.len() as u64);
+                    events.clear();
+                }
+                Failure::Close => return Err(GraphqlError::new(Code::SubscriptionRefused, fault.reason())),
+            },
+        }
+    }
+    // A hook may drop, change or add events, so an ack can only mean the whole batch. Acks go in order: with the
+    // batch's first position held by all that is left of it, none of the batch goes before all of it is delivered.
+    let Some(first) = tokens.into_iter().next() else { return Ok(Vec::new()) };
+    Ok(events.into_iter().map(|event| (event, first.clone())).collect())
+}
