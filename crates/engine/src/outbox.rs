@@ -33,7 +33,8 @@ pub trait Shard: Send + Sync {
     fn push(&self, turn: ShardTurn) -> BoxFuture<'_, ()>;
 }
 
-/// What the engine tells a shard; turns of one trigger keep their order.
+/// What the engine tells a shard; turns of one trigger keep their order. A turn for a member that has ended or left is
+/// late, not wrong: the shard ignores it.
 #[derive(Debug, Clone)]
 pub enum ShardTurn {
     /// The same payload to each of these members.

@@ -32,6 +32,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+/// Pause before a subscribe that the broker could not take is tried again; doubled each time.
+const REOPEN_FIRST: Duration = Duration::from_millis(250);
+const REOPEN_MAX: Duration = Duration::from_secs(10);
+
 /// What reaches a trigger from outside. The mailbox is bounded by construction: a join and a leave per subscription.
 pub(crate) enum Mail {
     Join(Box<Join>),
@@ -79,6 +83,8 @@ pub(crate) struct Trigger {
     parts: TriggerParts,
     mailbox: mpsc::UnboundedReceiver<Mail>,
     opening: Option<BoxFuture<'static, Result<Box<dyn Source>, BrokerError>>>,
+    /// Times in a row that the broker did not take the subscription.
+    failures: u32,
     /// Joins that came before the source stood.
     early: Vec<Box<Join>>,
     source: Option<Box<dyn Source>>,
@@ -96,26 +102,14 @@ pub(crate) struct Trigger {
 
 impl Trigger {
     pub(crate) fn new(id: TriggerId, parts: TriggerParts, mailbox: mpsc::UnboundedReceiver<Mail>) -> Trigger {
-        let subscribe = Subscribe {
-            subjects: parts.key.subjects.clone(),
-            stream: parts.key.stream.clone(),
-            batch_events_max: parts.limits.batch_events_max,
-        };
-        let (broker, patience) = (parts.provider.broker.clone(), parts.limits.broker_timeout);
-        let open = async move {
-            tracing::trace!(target: "way", step = "Broker::subscribe");
-            match tokio::time::timeout(patience, broker.subscribe(subscribe)).await {
-                Ok(opened) => opened,
-                Err(_elapsed) => Err(BrokerError::Timeout),
-            }
-        };
         let groups = Groups::new(parts.limits.group_inflight_max, parts.metrics.clone());
         let faults = Faults::new(parts.provider.id.clone(), parts.metrics.clone());
         Trigger {
             id,
             parts,
             mailbox,
-            opening: Some(Box::pin(open)),
+            opening: None,
+            failures: 0,
             early: Vec::new(),
             source: None,
             receiving: None,
@@ -130,6 +124,7 @@ impl Trigger {
 
     /// Runs until the last subscriber is gone and the linger is over, the source ends, or a drain.
     pub(crate) async fn run(&mut self) {
+        self.opening = Some(self.open_after(Duration::ZERO));
         let end = loop {
             let flow = match self.turn().await {
                 Turn::Mail(Mail::Join(join)) => self.join(join),
@@ -173,24 +168,45 @@ impl Trigger {
         }
     }
 
+    fn open_after(&self, pause: Duration) -> BoxFuture<'static, Result<Box<dyn Source>, BrokerError>> {
+        let subscribe = Subscribe {
+            subjects: self.parts.key.subjects.clone(),
+            stream: self.parts.key.stream.clone(),
+            batch_events_max: self.parts.limits.batch_events_max,
+        };
+        let (broker, patience) = (self.parts.provider.broker.clone(), self.parts.limits.broker_timeout);
+        Box::pin(async move {
+            tokio::time::sleep(pause).await;
+            tracing::trace!(target: "way", step = "Broker::subscribe");
+            let opened = tokio::time::timeout(patience, broker.subscribe(subscribe)).await;
+            opened.unwrap_or(Err(BrokerError::Timeout))
+        })
+    }
+
     fn open(&mut self, opened: Result<Box<dyn Source>, BrokerError>) -> Option<End> {
         self.opening = None;
-        match opened {
+        let error = match opened {
             Ok(source) => {
                 self.source = Some(source);
                 for join in std::mem::take(&mut self.early) {
                     self.admit(*join);
                 }
-                None
+                return None;
             }
-            Err(error) => {
-                let provider = &*self.parts.provider.id;
-                tracing::warn!(provider, subjects = ?self.parts.key.subjects, %error, "broker subscribe failed");
-                let message = format!("the event source is unavailable (provider `{provider}`)");
-                let error = GraphqlError::new(Code::DownstreamServiceError, message);
-                Some(End::Errors(vec![error]))
-            }
+            Err(error) => error,
+        };
+        let (provider, subjects) = (&*self.parts.provider.id, &self.parts.key.subjects);
+        tracing::warn!(provider, ?subjects, %error, "broker subscribe failed");
+        if let BrokerError::Refused(_) = error {
+            let message = format!("the event broker refused the subscription (provider `{provider}`)");
+            return Some(End::Errors(vec![GraphqlError::new(Code::DownstreamServiceError, message)]));
         }
+        // The broker is away: who waits goes on waiting, who left is let go.
+        self.early.retain(|join| !join.is_abandoned());
+        let pause = REOPEN_FIRST * 2_u32.saturating_pow(self.failures);
+        self.failures += 1;
+        self.opening = Some(self.open_after(pause.min(REOPEN_MAX)));
+        None
     }
 
     /// Takes a batch in: parse, then `on_receive`, beside the loop.
@@ -248,9 +264,11 @@ impl Trigger {
             return self.deliver(settled).await;
         }
         let backlog_max = self.parts.limits.group_backlog_max;
-        let overflow = overflow::make_room(group, &waiting, backlog_max);
-        group.pipeline.wait(waiting);
-        if let Some(lost) = overflow {
+        let lost = overflow::make_room(group, &waiting, backlog_max);
+        if lost.as_ref().is_none_or(|lost| !lost.disconnect) {
+            group.pipeline.wait(waiting);
+        }
+        if let Some(lost) = lost {
             self.tell(lost).await;
         }
         self.pump(id);

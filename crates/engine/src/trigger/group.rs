@@ -12,7 +12,7 @@ use crate::outbox::{Member, MemberId, Shard, ShardId};
 use graph::condition::Condition;
 use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// One subscription of the process; never reused.
@@ -99,7 +99,7 @@ struct Place {
 pub(crate) struct Groups {
     groups: BTreeMap<GroupId, Group>,
     by_key: HashMap<GroupKey, GroupId>,
-    cohorts: HashMap<CohortId, Cohort>,
+    cohorts: BTreeMap<CohortId, Cohort>,
     index: FilterIndex<CohortId>,
     places: BTreeMap<SubscriptionId, Place>,
     named: u64,
@@ -112,7 +112,7 @@ impl Groups {
         Groups {
             groups: BTreeMap::new(),
             by_key: HashMap::new(),
-            cohorts: HashMap::new(),
+            cohorts: BTreeMap::new(),
             index: FilterIndex::new(),
             places: BTreeMap::new(),
             named: 0,
@@ -303,6 +303,15 @@ fn joined(audience: Audience) -> Audience {
         }
     };
     by_shard.into_values().filter_map(one).collect()
+}
+
+/// Each member of all these, once.
+pub(crate) fn union(parts: impl Iterator<Item = (Arc<dyn Shard>, Arc<[MemberId]>)>) -> Audience {
+    let mut by_shard: BTreeMap<ShardId, (Arc<dyn Shard>, BTreeSet<MemberId>)> = BTreeMap::new();
+    for (shard, ids) in parts {
+        by_shard.entry(shard.id()).or_insert_with(|| (shard, BTreeSet::new())).1.extend(ids.iter());
+    }
+    by_shard.into_values().map(|(shard, ids)| (shard, ids.into_iter().collect())).collect()
 }
 
 /// How many members an audience has.

@@ -41,6 +41,11 @@ pub(crate) struct Loaded {
 }
 
 impl Join {
+    /// Nobody waits for the answer any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.reply.is_closed()
+    }
+
     /// Answers a join that came to a trigger at its end.
     pub(crate) fn refuse(self, end: &End) {
         let errors = match end {

@@ -1,7 +1,7 @@
 //! What gives when one group is too far behind while others keep up.
 //! Owns thinning out that group's waiting rounds by its policy; what is lost is returned, to be told.
 
-use super::group::{Audience, Group, Waiting};
+use super::group::{self, Audience, Group, Waiting};
 use crate::outbox::Overflow;
 
 /// What a group's members lost.
@@ -17,17 +17,18 @@ pub(crate) fn make_room(group: &mut Group, newest: &Waiting, backlog_max: usize)
     if group.pipeline.backlog() < backlog_max {
         return None;
     }
-    let policy = group.recipe.overflow;
-    let root = group.recipe.clone();
+    let recipe = group.recipe.clone();
     let waiting = group.pipeline.waiting_mut();
-    let at = match policy {
+    let at = match recipe.overflow {
+        // Whoever any of these rounds was for has a gap now, so all of them end.
         Overflow::Disconnect => {
-            waiting.clear();
-            return Some(Lost { audience: newest.audience.clone(), events: 1, disconnect: true });
+            let rounds = waiting.drain(..).map(|round| round.audience);
+            let audience = group::union(rounds.chain([newest.audience.clone()]).flatten());
+            return Some(Lost { audience, events: 1, disconnect: true });
         }
         Overflow::Latest => 0,
         Overflow::Conflate => {
-            let key = |round: &Waiting| root.root().entity_key(round.event.object());
+            let key = |round: &Waiting| recipe.root().entity_key(round.event.object());
             let newest = key(newest);
             waiting.iter().position(|round| newest.is_some() && key(round) == newest).unwrap_or(0)
         }
