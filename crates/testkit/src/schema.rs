@@ -22,6 +22,8 @@ type Subscription {
   ownOrders(region: ID!): Order! @edfs__natsSubscribe(subjects: ["orders.{{ args.region }}"])
   guardedOrders(region: ID!): Order! @edfs__natsSubscribe(subjects: ["orders.{{ args.region }}"])
 }
+type Mutation { placeOrder(region: ID!, n: Int!): edfs__PublishResult! @edfs__natsPublish(subject: "orders.{{ args.region }}") }
+type edfs__PublishResult { success: Boolean! }
 type Order @key(fields: "id", resolvable: false) { id: ID! n: Int! customer: ID! mood: String }
 "#;
 
