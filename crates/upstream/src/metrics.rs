@@ -1,0 +1,68 @@
+//! What the room counts, per broker provider, and its Prometheus text.
+//! Owns names and help texts; never serves them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The numbers of one provider. They only grow.
+#[derive(Debug, Default)]
+pub struct ProviderMetrics {
+    /// Connections made, the first one included.
+    pub connections: AtomicU64,
+    pub connection_losses: AtomicU64,
+    pub messages_received: AtomicU64,
+    /// Messages lost because a source's bound was full.
+    pub messages_dropped: AtomicU64,
+    pub messages_published: AtomicU64,
+}
+
+impl ProviderMetrics {
+    pub(crate) fn grow(counter: &AtomicU64, n: u64) {
+        counter.fetch_add(n, Ordering::Relaxed);
+    }
+}
+
+/// The numbers of all providers; shared with each broker when it is made.
+#[derive(Debug, Default)]
+pub struct Metrics(Mutex<BTreeMap<String, Arc<ProviderMetrics>>>);
+
+/// Name, help and reader of one counter.
+type Counter = (&'static str, &'static str, fn(&ProviderMetrics) -> &AtomicU64);
+
+const COUNTERS: [Counter; 5] = [
+    ("broker_connections", "Connections made to a provider.", |m| &m.connections),
+    ("broker_connection_losses", "Connections to a provider that were lost.", |m| &m.connection_losses),
+    ("broker_messages_received", "Messages that sources took from a provider.", |m| &m.messages_received),
+    ("broker_messages_dropped", "Messages lost with a source's bound full.", |m| &m.messages_dropped),
+    ("broker_messages_published", "Messages a provider has confirmed.", |m| &m.messages_published),
+];
+
+impl Metrics {
+    /// The numbers of one provider; the same ones for the same id, so that they survive a reload.
+    pub fn provider(&self, id: &str) -> Arc<ProviderMetrics> {
+        let mut providers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(providers.entry(id.to_owned()).or_default())
+    }
+
+    /// The room's metrics in Prometheus text form.
+    pub fn render(&self) -> String {
+        let providers = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut text = String::new();
+        for (name, help, read) in COUNTERS {
+            let head = format!("# HELP tidegate_{name}_total {help}\n# TYPE tidegate_{name}_total counter\n");
+            text.push_str(&head);
+            for (id, metrics) in &providers {
+                let id = id.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+                let count = read(metrics).load(Ordering::Relaxed);
+                writeln!(text, "tidegate_{name}_total{{provider=\"{id}\"}} {count}")
+                    .expect("a String takes every write");
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests;
