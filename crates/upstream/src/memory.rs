@@ -22,9 +22,9 @@ pub struct Options {
     pub id: String,
     /// Messages one source may have waiting; beyond it publishers wait.
     pub source_messages_max: usize,
-    /// How long publishers wait for a source that takes nothing. After that the source counts as stalled: until it
-    /// takes a batch again, messages beyond its bound are dropped for it (and told through `dropped`), and nobody
-    /// waits for it.
+    /// How long publishers wait for a source that takes nothing. After that the source counts as stalled:
+    /// until it takes a batch again, messages beyond its bound are dropped for it (and told through
+    /// `dropped`), and nobody waits for it.
     pub stall_timeout: Duration,
 }
 
@@ -36,8 +36,8 @@ impl Options {
 
 /// A broker inside the process, for the demo, for development and for tests.
 ///
-/// JetStream settings of a subscription are accepted and mean nothing: a schema written for NATS runs unchanged,
-/// with live events only.
+/// JetStream settings of a subscription are accepted and mean nothing: a schema written for NATS runs
+/// unchanged, with live events only.
 pub struct MemoryBroker {
     shared: Arc<Shared>,
 }
@@ -112,8 +112,8 @@ impl Shared {
                 provider = self.options.id,
                 subjects = inbox.subjects().join(", "),
                 waited_ms = self.options.stall_timeout.as_millis(),
-                "a subscription takes no events: publishers stop waiting for it and events it has no room for \
-                 are dropped until it takes some; check the subgraph and the hooks of its fields"
+                "a subscription takes no events: publishers stop waiting for it, and what it has no room \
+                 for is dropped until it takes some; check the subgraph and the hooks of its fields"
             );
         }
     }
@@ -172,8 +172,8 @@ impl Broker for MemoryBroker {
         Ok(Box::new(MemorySource { inbox, shared: Arc::clone(&self.shared), batch_events_max }))
     }
 
-    /// Returns once the message is in the queue of every matching source and those queues are within their bound,
-    /// or their sources were found stalled.
+    /// Returns once the message is in the queue of every matching source and those queues are within their
+    /// bound, or their sources were found stalled.
     async fn publish(&self, message: Outgoing) -> Result<(), BrokerError> {
         subject::check_literal(&message.subject)?;
         let full = self.shared.place(message);

@@ -9,8 +9,8 @@ const STEP: Duration = Duration::from_millis(100);
 /// No wait is longer, so that a broker that returns is found soon.
 const STEP_MAX: Duration = Duration::from_secs(8);
 
-/// The wait before try number `attempt` (from 1). `random` spreads it over the upper half of the step, so that
-/// many routers do not return to a broker in one instant.
+/// The wait before try number `attempt` (from 1). `random` spreads it over the upper half of the step, so
+/// that many routers do not return to a broker in one instant.
 pub(crate) fn delay(attempt: usize, random: u64) -> Duration {
     let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
     let step = STEP.saturating_mul(1 << doublings).min(STEP_MAX);

@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 pub(super) struct Inbox {
     id: u64,
     subjects: Vec<String>,
-    /// A message is placed first and its publisher waits afterwards, so the queue may exceed this by the publishers
-    /// that wait; `2 ×` is the hard bound (a publisher may be cancelled while it waits).
+    /// A message is placed first and its publisher waits afterwards, so the queue may exceed this by the
+    /// publishers that wait; `2 ×` is the hard bound (a publisher may be cancelled while it waits).
     messages_max: usize,
     state: Mutex<State>,
     arrived: Notify,
@@ -92,8 +92,8 @@ impl Inbox {
         first
     }
 
-    /// Waits for messages and takes up to `max`; `None` once the inbox has ended and is empty. Cancel-safe: messages
-    /// leave the queue only in the step that returns them.
+    /// Waits for messages and takes up to `max`; `None` once the inbox has ended and is empty. Cancel-safe:
+    /// messages leave the queue only in the step that returns them.
     pub(super) async fn take(&self, max: usize) -> Option<Vec<Message>> {
         loop {
             {

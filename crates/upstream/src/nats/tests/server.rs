@@ -1,0 +1,96 @@
+//! A `nats-server` process for one test: a free port of 127.0.0.1, stopped by its process id when dropped.
+//! Never touches a server it did not start.
+
+use super::{PATIENCE, until};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+const VARIABLE: &str = "TIDEGATE_TEST_NATS_SERVER";
+
+pub(super) struct Server {
+    program: PathBuf,
+    port: u16,
+    monitor_port: u16,
+    config: Option<PathBuf>,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// A place for a server that does not run yet; `None` when the tests were given no program.
+    pub(super) fn reserve(test: &str) -> Option<Server> {
+        let Some(program) = std::env::var_os(VARIABLE).map(PathBuf::from) else {
+            eprintln!("SKIPPED nats test `{test}`: {VARIABLE} does not name a nats-server program");
+            return None;
+        };
+        // Both are held until both are known, so that they differ.
+        let listeners = [0, 0].map(|port| TcpListener::bind(("127.0.0.1", port)).expect("a free port"));
+        let [port, monitor_port] = listeners.map(|l| l.local_addr().expect("bound").port());
+        Some(Server { program, port, monitor_port, config: None, child: None })
+    }
+
+    pub(super) async fn start(test: &str) -> Option<Server> {
+        let mut server = Server::reserve(test)?;
+        server.start_again().await;
+        Some(server)
+    }
+
+    pub(super) async fn start_with(test: &str, config: &str) -> Option<Server> {
+        let mut server = Server::reserve(test)?;
+        let path = std::env::temp_dir().join(format!("tidegate-nats-{}-{}", std::process::id(), server.port));
+        std::fs::write(&path, config).expect("writes the configuration");
+        server.config = Some(path);
+        server.start_again().await;
+        Some(server)
+    }
+
+    /// Returns once it listens.
+    pub(super) async fn start_again(&mut self) {
+        assert!(self.child.is_none(), "it runs");
+        let mut command = Command::new(&self.program);
+        command.args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-m", &self.monitor_port.to_string()]);
+        if let Some(config) = &self.config {
+            command.arg("-c").arg(config);
+        }
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        self.child = Some(child.unwrap_or_else(|error| panic!("{VARIABLE}: {error}")));
+        for port in [self.port, self.monitor_port] {
+            until("the server listens", async || TcpStream::connect(("127.0.0.1", port)).is_ok()).await;
+        }
+    }
+
+    pub(super) fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("stops our own child");
+            child.wait().expect("reaps it");
+        }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// The subjects of its clients' subscriptions that start so, from the monitor; sorted.
+    pub(super) async fn subscriptions(&self, prefix: &str) -> Vec<String> {
+        let url = format!("http://127.0.0.1:{}/connz?subs=1", self.monitor_port);
+        let answer =
+            crate::fetch_url(&url, 1 << 20, PATIENCE.min(Duration::from_secs(5))).await.expect("answers");
+        let answer: serde_json::Value = serde_json::from_slice(&answer).expect("JSON");
+        let connections = answer["connections"].as_array().expect("connections");
+        let subjects = connections.iter().filter_map(|c| c["subscriptions_list"].as_array()).flatten();
+        let mut subjects: Vec<String> =
+            subjects.filter_map(|s| s.as_str()).filter(|s| s.starts_with(prefix)).map(String::from).collect();
+        subjects.sort();
+        subjects
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+        if let Some(config) = self.config.take() {
+            drop(std::fs::remove_file(config));
+        }
+    }
+}
