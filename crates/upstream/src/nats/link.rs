@@ -16,9 +16,11 @@ use tokio::sync::{broadcast, watch};
 const STATE_RECHECK: Duration = Duration::from_millis(250);
 /// Denials waiting for one reader. They are rare, and each is answered by one reader at most.
 const DENIALS_MAX: usize = 256;
-/// How often a confirmed caller lets the client's event task run first: the server's denial precedes its
-/// echo on the wire, but reaches us through another task.
-const YIELDS_FOR_EVENTS: usize = 4;
+/// How long a denial may be behind the echo that follows it; seen: 0.03 ms.
+const DENIAL_GRACE: Duration = Duration::from_millis(20);
+
+/// What the server denied, from now on.
+pub(super) type Denials = broadcast::Receiver<Denial>;
 
 /// A subject the server would not let us use, as its error says.
 #[derive(Debug, Clone)]
@@ -65,6 +67,8 @@ pub(super) struct Health {
     fault: Mutex<Option<String>>,
     told_down: AtomicBool,
     slow_consumer_events: AtomicU64,
+    /// The server has denied something before.
+    restricted: AtomicBool,
     closed: Arc<AtomicBool>,
 }
 
@@ -80,6 +84,7 @@ impl Health {
             fault: Mutex::default(),
             told_down: AtomicBool::new(false),
             slow_consumer_events: AtomicU64::new(0),
+            restricted: AtomicBool::new(false),
             closed: Arc::default(),
         }
     }
@@ -137,6 +142,7 @@ impl Health {
     fn server_error(&self, text: &str) {
         tracing::warn!(provider = self.provider, error = text, "the nats server refused something");
         if let Some(denial) = Denial::parse(text) {
+            self.restricted.store(true, Ordering::Relaxed);
             // Nobody waits for it: the log line is all there is to do.
             drop(self.denials.send(denial));
         }
@@ -179,7 +185,7 @@ impl Link {
         &self.health.metrics
     }
 
-    pub(super) fn denials(&self) -> broadcast::Receiver<Denial> {
+    pub(super) fn denials(&self) -> Denials {
         self.health.denials.subscribe()
     }
 
@@ -203,15 +209,37 @@ impl Link {
         }
     }
 
-    /// Returns once the server has everything sent before the call: it handles one connection's commands in
-    /// order, so a message to ourselves comes back after them. (The client's `flush` only empties our side
-    /// of the socket.) Whatever the account may do, there is an answer: the echo, or a denial of the echo's
-    /// own subject.
+    /// Returns once the server has everything sent before the call, or says what it denied of it.
+    ///
+    /// The client hears of a denial through another task than of the echo that follows it on the wire, so
+    /// the echo may be seen first. Where an account is known to be restricted the denial is waited for.
+    /// Elsewhere nobody pays for that wait, and a denial that is seen too late is logged and ends the
+    /// source it concerns.
     pub(super) async fn confirm(
         &self,
-        denials: &mut broadcast::Receiver<Denial>,
+        denials: &mut Denials,
         subjects: &[String],
     ) -> Result<(), Unconfirmed> {
+        self.echo(denials, subjects).await?;
+        if !self.health.restricted.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let denied = async {
+            loop {
+                match denials.recv().await.map(|denial| denial.concerns(subjects)) {
+                    Ok(Some(reason)) => return Err(Unconfirmed::Denied(reason)),
+                    Ok(None) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return Err(Unconfirmed::Lost),
+                }
+            }
+        };
+        tokio::time::timeout(DENIAL_GRACE, denied).await.unwrap_or(Ok(()))
+    }
+
+    /// The server handles one connection's commands in order, so a message to ourselves comes back after
+    /// them. (The client's `flush` only empties our side of the socket.) Whatever the account may do, there
+    /// is an answer: the message, or a denial of its own subject.
+    async fn echo(&self, denials: &mut Denials, subjects: &[String]) -> Result<(), Unconfirmed> {
         let mut losses = self.health.losses.subscribe();
         let inbox = self.client.new_inbox();
         let mut echo = self.client.subscribe(inbox.clone()).await.map_err(|_| Unconfirmed::Lost)?;
@@ -221,10 +249,8 @@ impl Link {
         let inbox = [inbox];
         loop {
             tokio::select! {
-                answer = echo.next() => {
-                    answer.ok_or(Unconfirmed::Lost)?;
-                    return self.heed(denials, subjects).await;
-                }
+                // In this order: a denial that is there precedes the echo that is there.
+                biased;
                 denial = denials.recv() => match denial {
                     Ok(denial) if denial.concerns(&inbox).is_some() => return Ok(()),
                     Ok(denial) => {
@@ -236,25 +262,9 @@ impl Link {
                     Err(broadcast::error::RecvError::Closed) => return Err(Unconfirmed::Lost),
                 },
                 _ = losses.changed() => return Err(Unconfirmed::Lost),
+                answer = echo.next() => return answer.map(drop).ok_or(Unconfirmed::Lost),
             }
         }
-    }
-
-    /// Takes the denials that came before the echo.
-    async fn heed(
-        &self,
-        denials: &mut broadcast::Receiver<Denial>,
-        subjects: &[String],
-    ) -> Result<(), Unconfirmed> {
-        for _ in 0..YIELDS_FOR_EVENTS {
-            tokio::task::yield_now().await;
-            while let Ok(denial) = denials.try_recv() {
-                if let Some(reason) = denial.concerns(subjects) {
-                    return Err(Unconfirmed::Denied(reason));
-                }
-            }
-        }
-        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! One source: its NATS subscriptions merged into one bounded queue, numbered, with exact counts of what
 //! did not fit. Owns the pump task, which ends with the source; never reads a payload.
 
-use super::link::{Denial, Link};
+use super::link::{Denials, Link};
 use crate::metrics::ProviderMetrics;
 use crate::subject;
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use futures::StreamExt;
 use futures::stream::{BoxStream, SelectAll};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc;
 
 /// What one source may have waiting.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +33,7 @@ struct Gauge {
 pub(super) struct Pump {
     link: Arc<Link>,
     subjects: Vec<String>,
-    denials: broadcast::Receiver<Denial>,
+    denials: Denials,
     gauge: Arc<Gauge>,
     sequence: u64,
     /// Most sources carry one subject: its text is kept once.
@@ -42,7 +42,7 @@ pub(super) struct Pump {
 }
 
 impl Pump {
-    pub(super) fn new(link: Arc<Link>, subjects: Vec<String>, denials: broadcast::Receiver<Denial>) -> Pump {
+    pub(super) fn new(link: Arc<Link>, subjects: Vec<String>, denials: Denials) -> Pump {
         let last_subject = Arc::from("");
         Pump { link, subjects, denials, gauge: Arc::default(), sequence: 0, last_subject, drops_logged: 0 }
     }

@@ -2,9 +2,11 @@
 //! Never touches a server it did not start.
 
 use super::{PATIENCE, until};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 const VARIABLE: &str = "TIDEGATE_TEST_NATS_SERVER";
@@ -21,12 +23,13 @@ impl Server {
     /// A place for a server that does not run yet; `None` when the tests were given no program.
     pub(super) fn reserve(test: &str) -> Option<Server> {
         let Some(program) = std::env::var_os(VARIABLE).map(PathBuf::from) else {
-            eprintln!("SKIPPED nats test `{test}`: {VARIABLE} does not name a nats-server program");
+            // Not `eprintln!`: the test runner would swallow it, and a skipped test would look like a
+            // passed one.
+            writeln!(std::io::stderr(), "SKIPPED nats test `{test}`: {VARIABLE} does not name a nats-server")
+                .expect("stderr is open");
             return None;
         };
-        // Both are held until both are known, so that they differ.
-        let listeners = [0, 0].map(|port| TcpListener::bind(("127.0.0.1", port)).expect("a free port"));
-        let [port, monitor_port] = listeners.map(|l| l.local_addr().expect("bound").port());
+        let [port, monitor_port] = [free_port(), free_port()];
         Some(Server { program, port, monitor_port, config: None, child: None })
     }
 
@@ -83,6 +86,19 @@ impl Server {
             subjects.filter_map(|s| s.as_str()).filter(|s| s.starts_with(prefix)).map(String::from).collect();
         subjects.sort();
         subjects
+    }
+}
+
+/// From below the range the kernel takes outgoing connections' ports from (32,768 on Linux), so that no
+/// connection of another test sits on it when the server starts, or starts again.
+fn free_port() -> u16 {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let next = std::process::id().wrapping_mul(97).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = 20_000 + u16::try_from(next % 12_000).expect("below 12,000");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 
