@@ -108,7 +108,8 @@ impl NatsBroker {
             messages_max: options.source_messages_max.max(1),
             bytes_max: options.source_bytes_max,
         };
-        let timeout = options.timeout;
+        // The engine waits as long itself; a little earlier, the reason is heard and not just the silence.
+        let timeout = options.timeout.mul_f32(0.95);
         let metrics = metrics.provider(&options.id);
         let link = Arc::new(connect::connect(options, metrics).await?);
         Ok(NatsBroker { link, timeout, bounds })
