@@ -2,7 +2,18 @@
 //! Owns reading EDFS directives from SDL and from a composed supergraph; never talks to a broker.
 
 use crate::condition::Filter;
+use crate::diagnostic::Diagnostic;
 use crate::template::Template;
+
+mod arguments;
+pub(crate) mod catalog;
+pub(crate) mod dialect;
+mod field;
+mod filter;
+pub(crate) mod subgraph;
+mod supergraph;
+#[cfg(test)]
+mod tests;
 
 /// One root field's tie to a broker.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +38,19 @@ pub enum Root {
     Query,
     Mutation,
     Subscription,
+}
+
+impl Root {
+    pub const ALL: [Root; 3] = [Root::Query, Root::Mutation, Root::Subscription];
+
+    /// The name the root type has where a schema does not rename it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Root::Query => "Query",
+            Root::Mutation => "Mutation",
+            Root::Subscription => "Subscription",
+        }
+    }
 }
 
 /// The broker family the directive names; providers are looked up by family and id.
@@ -65,4 +89,17 @@ pub struct Stream {
     pub stream_name: String,
     pub consumer_name: String,
     pub consumer_inactive_threshold_seconds: u32,
+}
+
+/// Whether a subgraph's schema uses the event dialect; text that does not parse does not.
+pub fn is_events_subgraph(sdl: &str) -> bool {
+    catalog::Catalog::parse("", sdl).is_ok_and(|catalog| {
+        let fields = catalog.types.values().flat_map(|entry| &entry.fields);
+        fields.into_iter().any(|field| dialect::is_tied(&field.directives))
+    })
+}
+
+/// Reads the bindings back from a composed supergraph, where they are `@join__directive`s on the root fields.
+pub fn bindings(supergraph_sdl: &str) -> Result<Vec<Binding>, Vec<Diagnostic>> {
+    supergraph::read(supergraph_sdl)
 }

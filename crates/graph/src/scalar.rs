@@ -17,6 +17,19 @@ pub enum ScalarKind {
     Any,
 }
 
+impl ScalarKind {
+    /// How messages call such a value.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ScalarKind::Id => "an ID",
+            ScalarKind::Number => "a number",
+            ScalarKind::Boolean => "a boolean",
+            ScalarKind::Text => "a text",
+            ScalarKind::Any => "a custom scalar",
+        }
+    }
+}
+
 /// A leaf value in the form in which equality is equality of the type: hashable, ordered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scalar {
@@ -50,7 +63,9 @@ fn whole(number: &serde_json::Number) -> Option<i128> {
 }
 
 fn numeric(number: &serde_json::Number) -> Scalar {
-    match whole(number) {
+    // A float of 2^53 and more is a whole number too: as a number (not as an identifier) it equals the integer.
+    let large = || number.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 1e38).map(|f| f as i128);
+    match whole(number).or_else(large) {
         Some(whole) => Scalar::Integer(whole),
         None => Scalar::Float(number.as_f64().unwrap_or(f64::NAN).to_bits()),
     }

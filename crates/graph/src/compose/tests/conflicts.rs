@@ -1,0 +1,113 @@
+//! What composition refuses: with a place, a reason and a way out, and all of it at once.
+
+use super::world::{EMPLOYEES, events, http};
+use crate::compose::{SchemaSource, compose};
+use crate::diagnostic::Diagnostic;
+
+fn refused(sdl: &str) -> Vec<Diagnostic> {
+    let mut sources: Vec<SchemaSource> = EMPLOYEES.iter().map(|(name, sdl)| http(name, sdl)).collect();
+    sources.push(events("events", sdl));
+    compose(&sources).expect_err("refused")
+}
+
+fn subscription(types: &str) -> String {
+    format!("type Subscription {{ f: T! @edfs__natsSubscribe(subjects: [\"s\"]) }}\n{types}")
+}
+
+#[test]
+fn conflicts_with_the_supergraph_have_a_place_and_a_way_out() {
+    let cases = [
+        (
+            "type T { e: Employee! } type Employee @key(fields: \"id\", resolvable: false) { id: String! }",
+            "`Employee.id` is `String!` here and `Int!` in the supergraph",
+            "write `id: Int!`",
+        ),
+        (
+            "type T { e: Employee! } type Employee @key(fields: \"tag\", resolvable: false) { tag: String! }",
+            "no subgraph can be asked for `availability`, `details`, `id` of `Employee`",
+            "declare its key here: `type Employee @key(fields: \"id\", resolvable: false)`",
+        ),
+        (
+            "type T { e: Employe! } type Employe @key(fields: \"id\", resolvable: false) { id: Int! }",
+            "no subgraph knows the entity `Employe`",
+            "did you mean `Employee`?",
+        ),
+        (
+            "type T { d: Details! } type Details { forename: String! }",
+            "no subgraph can be asked for `surname` of `Details`",
+            "add `@key` to `Details` in a subgraph, or declare all its fields here",
+        ),
+        (
+            "type T { e: Employee } enum Employee { A }",
+            "`Employee` is enum here and object in the supergraph",
+            "rename one of the two",
+        ),
+        (
+            "type T @key(fields: \"id no\", resolvable: false) { id: Int! }",
+            "the key `id no` names a field that `T` lacks",
+            "declare every key field in this schema",
+        ),
+    ];
+    for (types, message, help) in cases {
+        let found = refused(&subscription(types));
+        let first = &found[0];
+        assert!(first.message.starts_with(message), "{first}");
+        assert!(first.help.as_deref().is_some_and(|text| text.starts_with(help)), "{first}");
+        let span = first.span.as_ref().expect("a place");
+        assert_eq!((span.source.as_str(), span.line), ("events.graphql", 2), "{first}");
+    }
+}
+
+#[test]
+fn a_root_field_has_one_source() {
+    let found = refused(
+        r#"type Query { employee(id: Int!): Employee @edfs__natsRequest(subject: "e") }
+           type Employee @key(fields: "id", resolvable: false) { id: Int! }"#,
+    );
+    assert_eq!(found[0].message, "`Query.employee` is in the supergraph already");
+}
+
+#[test]
+fn undeclared_types_do_not_reach_the_composer() {
+    let broken = http("broken", "type Query { a: Ordr b(in: Inn): Order } type Order { id: ID! }");
+    let found =
+        compose(&[broken, events("events", &subscription("type T { x: Nowhere }"))]).expect_err("refused");
+    let messages: Vec<_> = found.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "`Query.a` names `Ordr`, which is not declared",
+            "`Query.b(in:)` names `Inn`, which is not declared",
+            "`T.x` names `Nowhere`, which is not declared",
+        ]
+    );
+    assert_eq!(found[0].help.as_deref(), Some("did you mean `Order`?"));
+}
+
+#[test]
+fn syntax_errors_of_every_source_are_shown_with_their_place() {
+    let sources =
+        [http("one", "type Query {"), http("two", "\n  tpe Query"), http("ok", "type Query { a: Int }")];
+    let found = compose(&sources).expect_err("refused");
+    let places: Vec<_> = found.iter().filter_map(|diagnostic| diagnostic.span.as_ref()).collect();
+    assert!(places.iter().any(|span| span.source == "one.graphql"), "{found:?}");
+    assert!(places.iter().any(|span| span.source == "two.graphql" && span.line == 2), "{found:?}");
+}
+
+#[test]
+fn sources_must_be_told_apart_and_answered_for() {
+    let plain = "type Query { a: Int }";
+    let found = compose(&[http("a", plain), http("A", plain), events("b", plain)]).expect_err("refused");
+    let messages: Vec<_> = found.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
+    assert_eq!(messages, ["two subgraphs are called `A`", "subgraph `b` has no routing_url"]);
+    let alone = compose(&[events("events", super::NOTHING_MUCH)]).expect_err("refused");
+    assert_eq!(alone[0].message, "there is no HTTP subgraph to compose");
+}
+
+#[test]
+fn the_composer_s_own_errors_come_through() {
+    let one = http("one", "type Query { a: Thing } type Thing @key(fields: \"id\") { id: ID! }");
+    let two = http("two", "type Query { b: Thing } enum Thing { A }");
+    let found = compose(&[one, two]).expect_err("refused");
+    assert!(found.iter().any(|diagnostic| diagnostic.message.contains("Thing")), "{found:?}");
+}

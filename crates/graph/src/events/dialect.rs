@@ -1,0 +1,226 @@
+//! The words of the event dialect: each directive, what it does and the arguments it takes.
+//! Owns reading one directive's arguments; never looks at types.
+
+use super::catalog::{Catalog, did_you_mean};
+use super::{Action, Root, Stream, Transport};
+use crate::diagnostic::Diagnostic;
+use crate::template::Template;
+use apollo_compiler::ast::{Argument, Directive, DirectiveList, Value};
+use apollo_compiler::parser::SourceSpan;
+use apollo_compiler::{Name, Node};
+
+/// The filter directive, which goes beside a subscribing one.
+pub(crate) const FILTER: &str = "openfed__subscriptionFilter";
+/// What a publishing mutation answers.
+pub(crate) const PUBLISH_RESULT: &str = "edfs__PublishResult";
+
+/// One directive of the dialect.
+#[derive(Debug)]
+pub(crate) struct Word {
+    pub(crate) name: &'static str,
+    pub(crate) transport: Transport,
+    pub(crate) action: Action,
+    /// The argument that holds the subject or subjects.
+    subjects: &'static str,
+    /// The other arguments it takes; the first is the provider's.
+    others: &'static [&'static str],
+}
+
+const EDFS: &[&str] = &["providerId"];
+const STREAMS: &[&str] = &["providerId", "streamConfiguration"];
+// The 2024 directives called the provider `sourceID`.
+const ALIAS: &[&str] = &["providerId", "sourceID"];
+
+const fn word(
+    name: &'static str,
+    transport: Transport,
+    action: Action,
+    subjects: &'static str,
+    others: &'static [&'static str],
+) -> Word {
+    Word { name, transport, action, subjects, others }
+}
+
+const WORDS: [Word; 10] = [
+    word("edfs__natsSubscribe", Transport::Nats, Action::Subscribe, "subjects", STREAMS),
+    word("edfs__natsPublish", Transport::Nats, Action::Publish, "subject", EDFS),
+    word("edfs__natsRequest", Transport::Nats, Action::Request, "subject", EDFS),
+    word("edfs__kafkaSubscribe", Transport::Kafka, Action::Subscribe, "topics", EDFS),
+    word("edfs__kafkaPublish", Transport::Kafka, Action::Publish, "topic", EDFS),
+    word("edfs__redisSubscribe", Transport::Redis, Action::Subscribe, "channels", EDFS),
+    word("edfs__redisPublish", Transport::Redis, Action::Publish, "channel", EDFS),
+    word("eventsSubscribe", Transport::Any, Action::Subscribe, "topic", ALIAS),
+    word("eventsPublish", Transport::Any, Action::Publish, "topic", ALIAS),
+    word("eventsRequest", Transport::Any, Action::Request, "topic", ALIAS),
+];
+
+/// The directive of that name, if it ties a field to a broker.
+pub(crate) fn find(name: &str) -> Option<&'static Word> {
+    WORDS.iter().find(|word| word.name == name)
+}
+
+/// Whether a field is tied to a broker by one of its directives.
+pub(crate) fn is_tied(directives: &DirectiveList) -> bool {
+    directives.iter().any(|directive| find(&directive.name).is_some())
+}
+
+/// Whether a directive belongs to the dialect.
+pub(crate) fn is_word(name: &str) -> bool {
+    name == FILTER || find(name).is_some()
+}
+
+/// Whether a type's name is the dialect's own, so that it does not enter the supergraph.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    name != PUBLISH_RESULT && (name.starts_with("edfs__") || name.starts_with("openfed__"))
+}
+
+impl Word {
+    /// The root types whose fields may carry it.
+    pub(crate) fn allowed_on(&self, root: Root) -> bool {
+        match self.action {
+            Action::Subscribe => root == Root::Subscription,
+            Action::Publish => root == Root::Mutation,
+            Action::Request => root != Root::Subscription,
+        }
+    }
+}
+
+/// What one directive says, and what is wrong with it.
+pub(crate) struct Reading<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) word: &'static Word,
+    pub(crate) directive: &'a Node<Directive>,
+    pub(crate) found: &'a mut Vec<Diagnostic>,
+}
+
+impl Reading<'_> {
+    fn refuse(&mut self, location: Option<SourceSpan>, message: String, help: Option<String>) {
+        let mut diagnostic = self.catalog.error(location, message);
+        diagnostic.help = help;
+        self.found.push(diagnostic);
+    }
+
+    pub(crate) fn check_names(&mut self) {
+        for argument in &self.directive.arguments {
+            let known: Vec<_> = [self.word.subjects].iter().chain(self.word.others).copied().collect();
+            if !known.contains(&argument.name.as_str()) {
+                let message = format!("`@{}` has no argument `{}`", self.word.name, argument.name);
+                let help = did_you_mean(&argument.name, known.iter().copied())
+                    .or_else(|| Some(format!("it takes `{}`", known.join("`, `"))));
+                self.refuse(argument.location(), message, help);
+            }
+        }
+    }
+
+    /// The subjects with their places.
+    pub(crate) fn subjects(&mut self) -> Vec<(Template, Option<SourceSpan>)> {
+        let (word, name) = (self.word, self.word.subjects);
+        let location = self.directive.location();
+        let Some(value) = self.directive.specified_argument_by_name(name).cloned() else {
+            let help = Some(format!("write `@{}({name}: …)`", word.name));
+            self.refuse(location, format!("`@{}` needs `{name}`", word.name), help);
+            return Vec::new();
+        };
+        let many = name.ends_with('s');
+        let items = match value.as_ref() {
+            Value::List(items) if many => items.clone(),
+            _ => vec![value.clone()],
+        };
+        if items.is_empty() {
+            let help = Some(format!("a field without {name} would never see an event"));
+            self.refuse(value.location(), format!("`{name}` of `@{}` is empty", word.name), help);
+        }
+        items.iter().filter_map(|item| self.subject(item)).collect()
+    }
+
+    fn subject(&mut self, item: &Node<Value>) -> Option<(Template, Option<SourceSpan>)> {
+        let name = self.word.subjects;
+        let Some(text) = item.as_str().filter(|text| !text.trim().is_empty()) else {
+            let message = format!("`{name}` of `@{}` must hold text that is not blank", self.word.name);
+            self.refuse(item.location(), message, Some("write it in double quotes".into()));
+            return None;
+        };
+        match Template::parse(text) {
+            Ok(template) => Some((template, item.location())),
+            Err(error) => {
+                let help = "arguments are filled in as `{{ args.name }}`, claims as `{{ claims.name }}`";
+                self.refuse(item.location(), error.0, Some(help.into()));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn provider(&mut self) -> String {
+        let given = ["providerId", "sourceID"]
+            .iter()
+            .find_map(|name| self.directive.specified_argument_by_name(name).cloned());
+        let Some(value) = given else { return "default".into() };
+        match value.as_str().filter(|id| !id.trim().is_empty() && !id.contains("{{")) {
+            Some(id) => id.to_owned(),
+            None => {
+                let help = Some("templates are for subjects only".to_owned());
+                self.refuse(value.location(), "`providerId` must be a fixed text".into(), help);
+                String::new()
+            }
+        }
+    }
+
+    pub(crate) fn stream(&mut self) -> Option<Stream> {
+        let value = self.directive.specified_argument_by_name("streamConfiguration").cloned()?;
+        let fields = match value.as_ref() {
+            Value::Null => return None,
+            Value::Object(fields) => fields.clone(),
+            _ => {
+                self.refuse(value.location(), "`streamConfiguration` must be an object".into(), None);
+                return None;
+            }
+        };
+        let known = ["streamName", "consumerName", "consumerInactiveThreshold"];
+        for (name, field) in &fields {
+            if !known.contains(&name.as_str()) {
+                let message = format!("`streamConfiguration` has no field `{name}`");
+                self.refuse(field.location(), message, did_you_mean(name, known));
+            }
+        }
+        let stream_name = self.stream_text(&fields, known[0], value.location());
+        let consumer_name = self.stream_text(&fields, known[1], value.location());
+        let seconds = self.threshold(&fields, known[2]);
+        Some(Stream {
+            stream_name: stream_name?,
+            consumer_name: consumer_name?,
+            consumer_inactive_threshold_seconds: seconds?,
+        })
+    }
+
+    fn stream_text(
+        &mut self,
+        fields: &[(Name, Node<Value>)],
+        name: &str,
+        location: Option<SourceSpan>,
+    ) -> Option<String> {
+        let value = fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
+        let text = value.and_then(|value| value.as_str()).filter(|text| !text.trim().is_empty());
+        if text.is_none() {
+            let location = value.and_then(|value| value.location()).or(location);
+            self.refuse(location, format!("`streamConfiguration` needs a fixed text `{name}`"), None);
+        }
+        text.map(str::to_owned)
+    }
+
+    fn threshold(&mut self, fields: &[(Name, Node<Value>)], name: &str) -> Option<u32> {
+        // 30 s is the default of `edfs__NatsStreamConfiguration`.
+        let Some((_, value)) = fields.iter().find(|(field, _)| field == name) else { return Some(30) };
+        let seconds = value.to_i32().and_then(|seconds| u32::try_from(seconds).ok());
+        if seconds.is_none() {
+            let help = Some("0 keeps the consumer for ever; the default is 30".to_owned());
+            self.refuse(value.location(), format!("`{name}` is a whole number of seconds from 0"), help);
+        }
+        seconds
+    }
+}
+
+/// The directives of the dialect among others, as they are carried in a supergraph.
+pub(crate) fn words_of(directives: &DirectiveList) -> Vec<(String, Vec<Node<Argument>>)> {
+    let words = directives.iter().filter(|directive| is_word(&directive.name));
+    words.map(|directive| (directive.name.to_string(), directive.arguments.clone())).collect()
+}

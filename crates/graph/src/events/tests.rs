@@ -1,0 +1,293 @@
+//! The dialect as its users write it, and what is said where it is wrong.
+
+use super::subgraph::read;
+use super::{Action, Binding, Root, Stream, Transport, bindings, is_events_subgraph};
+use crate::condition::{Filter, FilterValue};
+use crate::diagnostic::Diagnostic;
+use crate::scalar::ScalarKind;
+use serde_json::json;
+
+const EMPLOYEE: &str =
+    "type Employee @key(fields: \"id\", resolvable: false) { id: Int! @external tag: String! }";
+
+fn bound(sdl: &str) -> Vec<Binding> {
+    let subgraph = read("events", "events.graphql", &format!("{sdl}\n{EMPLOYEE}"));
+    subgraph.unwrap_or_else(|found| panic!("{found:?}")).bindings
+}
+
+fn refused(sdl: &str) -> Vec<Diagnostic> {
+    read("events", "events.graphql", &format!("{sdl}\n{EMPLOYEE}")).expect_err(sdl)
+}
+
+#[test]
+fn every_directive_of_the_dialect_is_read() {
+    use Action::{Publish, Request, Subscribe};
+    let cases = [
+        ("Subscription", "Employee!", "@edfs__natsSubscribe(subjects: [\"s\"])", Transport::Nats, Subscribe),
+        ("Subscription", "Employee", "@edfs__kafkaSubscribe(topics: [\"s\"])", Transport::Kafka, Subscribe),
+        ("Subscription", "Employee!", "@edfs__redisSubscribe(channels: \"s\")", Transport::Redis, Subscribe),
+        ("Subscription", "Employee!", "@eventsSubscribe(topic: \"s\")", Transport::Any, Subscribe),
+        ("Mutation", "edfs__PublishResult!", "@edfs__natsPublish(subject: \"s\")", Transport::Nats, Publish),
+        ("Mutation", "edfs__PublishResult!", "@edfs__kafkaPublish(topic: \"s\")", Transport::Kafka, Publish),
+        (
+            "Mutation",
+            "edfs__PublishResult!",
+            "@edfs__redisPublish(channel: \"s\")",
+            Transport::Redis,
+            Publish,
+        ),
+        ("Mutation", "edfs__PublishResult!", "@eventsPublish(topic: \"s\")", Transport::Any, Publish),
+        ("Mutation", "edfs__PublishResult!", "@edfs__natsRequest(subject: \"s\")", Transport::Nats, Request),
+        ("Query", "Employee!", "@edfs__natsRequest(subject: \"s\")", Transport::Nats, Request),
+        ("Query", "Employee!", "@eventsRequest(topic: \"s\")", Transport::Any, Request),
+    ];
+    for (root, ty, directive, transport, action) in cases {
+        let sdl = format!("type {root} {{ f: {ty} {directive} }}");
+        let bindings = bound(&sdl);
+        let [binding] = bindings.as_slice() else { panic!("{sdl}: {bindings:?}") };
+        assert_eq!(binding.root.as_str(), root);
+        assert_eq!((binding.transport, binding.action), (transport, action), "{sdl}");
+        assert_eq!((binding.subjects[0].to_string().as_str(), binding.provider.as_str()), ("s", "default"));
+        assert!(is_events_subgraph(&sdl));
+    }
+    assert!(!is_events_subgraph("type Query { a: Int @key(fields: \"x\") }"));
+    assert!(!is_events_subgraph("type {"));
+}
+
+#[test]
+fn providers_and_streams_are_read() {
+    let bindings = bound(
+        r#"type Subscription {
+          a(id: Int!): Employee! @edfs__natsSubscribe(subjects: ["a.{{ args.id }}", "b"], providerId: "my-nats",
+            streamConfiguration: { consumerName: "c", streamName: "s", consumerInactiveThreshold: 0 })
+          b: Employee! @edfs__natsSubscribe(subjects: ["b"],
+            streamConfiguration: { consumerName: "c", streamName: "s" })
+          c: Employee! @eventsSubscribe(topic: "c", sourceID: "old")
+        }"#,
+    );
+    let stream = |seconds| {
+        let (stream_name, consumer_name) = ("s".to_owned(), "c".to_owned());
+        Some(Stream { stream_name, consumer_name, consumer_inactive_threshold_seconds: seconds })
+    };
+    assert_eq!((bindings[0].provider.as_str(), &bindings[0].stream), ("my-nats", &stream(0)));
+    assert_eq!(
+        bindings[0].subjects.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["a.{{ args.id }}", "b"]
+    );
+    assert_eq!(bindings[1].stream, stream(30));
+    assert_eq!(bindings[2].provider, "old");
+}
+
+#[test]
+fn filters_know_the_kind_of_their_field() {
+    let bindings = bound(
+        r#"type Subscription {
+          f(input: In!): Event! @edfs__kafkaSubscribe(topics: ["t"]) @openfed__subscriptionFilter(condition: {
+            AND: [
+              { NOT: { IN: { fieldPath: "id", values: [2, 2, "3"] } } }
+              { OR: [
+                { IN: { fieldPath: "owner.kind", values: [ADMIN] } }
+                { IN: { fieldPath: "at", values: ["{{ args.input.ids }}", "p-{{ claims.sub }}"] } } ] } ] })
+        }
+        input In { ids: [ID!]! }
+        union Event = Moved | Gone | Hidden
+        type Moved { id: ID! owner: Owner! at: Date }
+        type Gone { id: ID! owner: Owner at: Date! }
+        type Hidden @inaccessible { other: Int }
+        type Owner { kind: Kind! }
+        enum Kind { ADMIN }
+        scalar Date"#,
+    );
+    let Some(Filter::And(filters)) = &bindings[0].filter else { panic!("{bindings:?}") };
+    let Filter::Not(not) = &filters[0] else { panic!("{filters:?}") };
+    let values = vec![FilterValue::Literal(json!(2)), FilterValue::Literal(json!("3"))];
+    assert_eq!(**not, Filter::In { path: vec!["id".into()], kind: ScalarKind::Id, values });
+    let Filter::Or(either) = &filters[1] else { panic!("{filters:?}") };
+    let kinds: Vec<_> = either
+        .iter()
+        .map(|filter| match filter {
+            Filter::In { path, kind, .. } => (path.join("."), *kind),
+            _ => panic!("{filter:?}"),
+        })
+        .collect();
+    assert_eq!(kinds, [("owner.kind".into(), ScalarKind::Text), ("at".into(), ScalarKind::Any)]);
+}
+
+/// A subscription whose directives are given, at line 1.
+fn field(arguments: &str, directives: &str) -> String {
+    format!("type Subscription {{ f{arguments}: Employee! {directives} }} input In {{ id: ID! ids: [Int] }}")
+}
+
+#[test]
+fn what_is_wrong_is_said_with_a_place_and_a_way_out() {
+    let nats = |subject: &str| format!("@edfs__natsSubscribe(subjects: [\"{subject}\"])");
+    let filter = |condition: &str| {
+        field(
+            "(a: Int)",
+            &format!("{} @openfed__subscriptionFilter(condition: {{ {condition} }})", nats("s")),
+        )
+    };
+    let cases = [
+        (
+            field("(employeeID: Int!)", &nats("e.{{ args.employeeId }}")),
+            "`f` has no argument `employeeId`",
+            "did you mean `employeeID`?",
+        ),
+        (
+            field("(in: In!)", &nats("{{ args.in.idd }}")),
+            "argument `in` (`In`) has no field `idd`",
+            "did you mean `id`?",
+        ),
+        (
+            field("(in: In!)", &nats("{{ args.in }}")),
+            "argument `in` is an object, not a single value",
+            "name one of its fields: in.id, in.ids",
+        ),
+        (
+            field("(in: In!)", &nats("{{ args.in.ids }}")),
+            "argument `in.ids` is a list and cannot be part of a subject",
+            "a subject takes one value",
+        ),
+        (
+            field("(a: Int)", &nats("{{ a }}")),
+            "`a` is no place to fill",
+            "arguments are filled in as `{{ args.name }}`",
+        ),
+        (
+            field("", "@edfs__natsSubscribe(subjects: [])"),
+            "`subjects` of `@edfs__natsSubscribe` is empty",
+            "a field without subjects",
+        ),
+        (
+            field("", &nats(" ")),
+            "`subjects` of `@edfs__natsSubscribe` must hold text that is not blank",
+            "write it in double quotes",
+        ),
+        (
+            field("", "@edfs__natsSubscribe(subject: \"s\")"),
+            "`@edfs__natsSubscribe` has no argument `subject`",
+            "did you mean `subjects`?",
+        ),
+        (
+            field("", "@edfs__kafkaPublish(topic: \"s\")"),
+            "`@edfs__kafkaPublish` does not go on a Subscription field",
+            "publishing directives go on Mutation fields",
+        ),
+        (
+            field("", &format!("{} @edfs__kafkaSubscribe(topics: [\"t\"])", nats("s"))),
+            "`f` is tied twice",
+            "give each broker a field of its own",
+        ),
+        (
+            field("", ""),
+            "`Subscription.f` has no event directive",
+            "every root field of an events subgraph needs one",
+        ),
+        (
+            filter("IN: { fieldPath: \"taag\", values: [1] }"),
+            "`Employee` has no field `taag` in this schema",
+            "did you mean `tag`?",
+        ),
+        (filter("IN: { fieldPath: \"id\", values: [\"x\"] }"), "`\"x\"` can never be equal to a number", ""),
+        (
+            filter("IN: { fieldPath: \"id\", values: [\"{{ args.b }}\"] }"),
+            "`f` has no argument `b`",
+            "it has `a`",
+        ),
+        (filter("IN: { fieldPath: \"id\", values: [] }"), "`values` is empty", ""),
+        (
+            filter("IN: { fieldPath: \"id\", value: 1 }"),
+            "`IN` has no field `value`",
+            "did you mean `values`?",
+        ),
+        (filter("AND: []"), "`AND` and `OR` take 1 to 64 conditions", ""),
+        (filter("AND: [], OR: []"), "a condition holds exactly one of", "write `AND` and `OR` around"),
+        (
+            "type Mutation { f: Employee! @edfs__natsPublish(subject: \"s\") }".into(),
+            "`f` returns `Employee!`, which `@edfs__natsPublish` cannot give",
+            "a publishing mutation returns `edfs__PublishResult!`",
+        ),
+        (
+            "type Subscription { f: [Employee] @eventsSubscribe(topic: \"s\") }".into(),
+            "`f` returns `[Employee]`",
+            "return one object",
+        ),
+        (
+            "type Subscription { f: Int @eventsSubscribe(topic: \"s\") }".into(),
+            "`f` returns `Int`",
+            "return one object",
+        ),
+        (
+            "type Subscription { f: I @eventsSubscribe(topic: \"s\") } interface I { id: ID }".into(),
+            "`f` returns `I`, which no object type here is",
+            "declare the object types",
+        ),
+    ];
+    for (sdl, message, help) in cases {
+        let found = refused(&sdl);
+        let told = found.iter().find(|diagnostic| diagnostic.message.starts_with(message));
+        let told = told.unwrap_or_else(|| panic!("{sdl}\nsays {found:?}"));
+        assert!(told.help.as_deref().unwrap_or_default().starts_with(help), "{told}");
+        let span = told.span.as_ref().expect("a place");
+        assert_eq!((span.source.as_str(), span.line), ("events.graphql", 1), "{told}");
+        assert!(span.column > 12, "{told}");
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let found = refused(
+        r#"type Subscription {
+          a: Employee! @edfs__natsSubscribe(subjects: ["{{ args.x }}", ""], providerId: 3)
+          b: Int @edfs__kafkaSubscribe
+        }
+        type edfs__PublishResult { ok: Boolean }"#,
+    );
+    let lines: Vec<_> = found.iter().filter_map(|diagnostic| Some(diagnostic.span.as_ref()?.line)).collect();
+    assert_eq!(lines, [2, 2, 2, 3, 3, 5], "{found:?}");
+}
+
+#[test]
+fn a_filter_must_fit_every_type_the_field_returns() {
+    let sdl = |kind: &str| {
+        format!(
+            "type Subscription {{ f: E @eventsSubscribe(topic: \"s\") \
+             @openfed__subscriptionFilter(condition: {{ IN: {{ fieldPath: \"x\", values: [1] }} }}) }}
+             union E = A | B type A {{ x: Int }} type B {{ {kind} }}"
+        )
+    };
+    assert_eq!(bound(&sdl("x: Float")).len(), 1);
+    assert_eq!(refused(&sdl("y: Int"))[0].message, "`B` has no field `x` in this schema");
+    assert!(refused(&sdl("x: [Int]"))[0].message.starts_with("`B.x` is a list"));
+    assert!(refused(&sdl("x: ID"))[0].message.starts_with("`x` differs in type"));
+}
+
+#[test]
+fn a_carried_binding_is_read_with_its_graph_s_own_view_of_the_types() {
+    let supergraph = |args: &str| {
+        format!(
+            r#"
+        enum join__Graph {{ EV @join__graph(name: "the-events", url: "") OTHER @join__graph(name: "other", url: "x") }}
+        type Subscription @join__type(graph: EV) {{
+          changed(ids: [Int!]): Node
+            @join__directive(graphs: [EV], name: "edfs__redisSubscribe", args: {{ {args} }})
+            @join__directive(graphs: [EV], name: "openfed__subscriptionFilter",
+              args: {{ condition: {{ IN: {{ fieldPath: "rank", values: ["{{{{ args.ids }}}}"] }} }} }})
+            @join__directive(graphs: [OTHER], name: "link", args: {{ url: "x" }})
+        }}
+        interface Node @join__type(graph: EV) @join__type(graph: OTHER) {{ id: ID! }}
+        type A implements Node @join__type(graph: EV) @join__implements(graph: EV, interface: "Node") {{
+          id: ID! rank: Int @join__field(graph: EV) }}
+        type B implements Node @join__type(graph: OTHER) @join__implements(graph: OTHER, interface: "Node") {{ id: ID! }}
+        "#
+        )
+    };
+    let bindings_of = |args: &str| bindings(&supergraph(args));
+    let found = bindings_of(r#"channels: ["c"], providerId: "p""#).expect("reads");
+    let [binding] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!((binding.root, binding.subgraph.as_str()), (Root::Subscription, "the-events"));
+    assert_eq!((binding.transport, binding.provider.as_str()), (Transport::Redis, "p"));
+    assert!(matches!(&binding.filter, Some(Filter::In { kind: ScalarKind::Number, .. })), "{binding:?}");
+    let refusal = bindings_of("channels: 3").expect_err("refused");
+    assert_eq!(refusal[0].span.as_ref().map(|span| span.source.as_str()), Some("supergraph"));
+}
