@@ -83,7 +83,8 @@ fn values_compare_by_the_type_of_the_field() {
         (ScalarKind::Text, json!(null), json!(null), Some(true)),
     ];
     for (kind, value, field, expected) in cases {
-        let condition = condition(&filter("f", kind, &[value.clone()]), json!({})).expect("renders");
+        let condition =
+            condition(&filter("f", kind, std::slice::from_ref(&value)), json!({})).expect("renders");
         assert_eq!(condition.evaluate(&json!({ "f": field })), expected, "{kind:?} {value} {field}");
     }
 }

@@ -281,7 +281,8 @@ pub(crate) fn nearest<'a>(
     known: impl IntoIterator<Item = &'a str>,
     alike_min: f64,
 ) -> Option<&'a str> {
-    let alike = |known: &'a str| (strsim::normalized_damerau_levenshtein(name, known), known);
-    let best = known.into_iter().map(alike).max_by(|a, b| a.0.total_cmp(&b.0));
-    best.filter(|(score, _)| *score >= alike_min).map(|(_, known)| known)
+    let alike = |known: &&str| strsim::normalized_damerau_levenshtein(name, known);
+    let begins_alike = |known: &&str| strsim::jaro_winkler(name, known);
+    let near = known.into_iter().filter(|known| alike(known) >= alike_min);
+    near.max_by(|a, b| alike(a).total_cmp(&alike(b)).then(begins_alike(a).total_cmp(&begins_alike(b))))
 }

@@ -118,119 +118,121 @@ fn field(arguments: &str, directives: &str) -> String {
     format!("type Subscription {{ f{arguments}: Employee! {directives} }} input In {{ id: ID! ids: [Int] }}")
 }
 
+fn nats(subject: &str) -> String {
+    format!("@edfs__natsSubscribe(subjects: [\"{subject}\"])")
+}
+
+/// The schema is refused with these words and this way out, at a place in its first line.
+fn tells(sdl: &str, message: &str, help: &str) {
+    let found = refused(sdl);
+    let told = found.iter().find(|diagnostic| diagnostic.message.starts_with(message));
+    let told = told.unwrap_or_else(|| panic!("{sdl}\nsays {found:?}"));
+    assert!(told.help.as_deref().unwrap_or_default().starts_with(help), "{told}");
+    let span = told.span.as_ref().expect("a place");
+    assert_eq!((span.source.as_str(), span.line), ("events.graphql", 1), "{told}");
+    assert!(span.column > 12, "{told}");
+}
+
 #[test]
-fn what_is_wrong_is_said_with_a_place_and_a_way_out() {
-    let nats = |subject: &str| format!("@edfs__natsSubscribe(subjects: [\"{subject}\"])");
-    let filter = |condition: &str| {
-        field(
-            "(a: Int)",
-            &format!("{} @openfed__subscriptionFilter(condition: {{ {condition} }})", nats("s")),
-        )
-    };
+fn wrong_templates_are_told_with_a_way_out() {
     let cases = [
         (
-            field("(employeeID: Int!)", &nats("e.{{ args.employeeId }}")),
+            "(employeeID: Int!)",
+            "e.{{ args.employeeId }}",
             "`f` has no argument `employeeId`",
             "did you mean `employeeID`?",
         ),
+        ("(in: In!)", "{{ args.in.idd }}", "argument `in` (`In`) has no field `idd`", "did you mean `id`?"),
+        ("(in: In!)", "{{ args.in }}", "argument `in` is an object", "name one of its fields: in.id, in.ids"),
+        ("(in: In!)", "{{ args.in.ids }}", "argument `in.ids` is a list", "a subject takes one value"),
+        ("(in: In!)", "{{ args.in.id.x }}", "argument `in.id` is `ID!` and has no field `x`", ""),
+        ("(a: Int)", "{{ a }}", "`a` is no place to fill", "arguments are filled in as `{{ args.name }}`"),
+        ("", " ", "`subjects` of `@edfs__natsSubscribe` must hold text", "write it in double quotes"),
+    ];
+    for (arguments, subject, message, help) in cases {
+        tells(&field(arguments, &nats(subject)), message, help);
+    }
+}
+
+#[test]
+fn wrong_directives_are_told_with_a_way_out() {
+    let twice = format!("{} @edfs__kafkaSubscribe(topics: [\"t\"])", nats("s"));
+    let stream = |fields: &str| {
+        format!("@edfs__natsSubscribe(subjects: [\"s\"], streamConfiguration: {{ {fields} }})")
+    };
+    let cases = [
         (
-            field("(in: In!)", &nats("{{ args.in.idd }}")),
-            "argument `in` (`In`) has no field `idd`",
-            "did you mean `id`?",
-        ),
-        (
-            field("(in: In!)", &nats("{{ args.in }}")),
-            "argument `in` is an object, not a single value",
-            "name one of its fields: in.id, in.ids",
-        ),
-        (
-            field("(in: In!)", &nats("{{ args.in.ids }}")),
-            "argument `in.ids` is a list and cannot be part of a subject",
-            "a subject takes one value",
-        ),
-        (
-            field("(a: Int)", &nats("{{ a }}")),
-            "`a` is no place to fill",
-            "arguments are filled in as `{{ args.name }}`",
-        ),
-        (
-            field("", "@edfs__natsSubscribe(subjects: [])"),
+            "@edfs__natsSubscribe(subjects: [])",
             "`subjects` of `@edfs__natsSubscribe` is empty",
-            "a field without subjects",
+            "a field without",
         ),
         (
-            field("", &nats(" ")),
-            "`subjects` of `@edfs__natsSubscribe` must hold text that is not blank",
-            "write it in double quotes",
-        ),
-        (
-            field("", "@edfs__natsSubscribe(subject: \"s\")"),
+            "@edfs__natsSubscribe(subject: \"s\")",
             "`@edfs__natsSubscribe` has no argument `subject`",
-            "did you mean `subjects`?",
+            "did you mean",
         ),
         (
-            field("", "@edfs__kafkaPublish(topic: \"s\")"),
-            "`@edfs__kafkaPublish` does not go on a Subscription field",
-            "publishing directives go on Mutation fields",
+            "@edfs__natsSubscribe",
+            "`@edfs__natsSubscribe` needs `subjects`",
+            "write `@edfs__natsSubscribe(subjects",
         ),
         (
-            field("", &format!("{} @edfs__kafkaSubscribe(topics: [\"t\"])", nats("s"))),
-            "`f` is tied twice",
-            "give each broker a field of its own",
+            "@edfs__kafkaPublish(topic: \"s\")",
+            "`@edfs__kafkaPublish` does not go on a Subscription",
+            "publishing",
         ),
+        (&twice, "`f` is tied twice", "give each broker a field of its own"),
+        ("", "`Subscription.f` has no event directive", "every root field of an events subgraph needs one"),
+        (&stream("streamName: \"s\""), "`streamConfiguration` needs a fixed text `consumerName`", ""),
+        (&stream("consumerNme: \"s\""), "`streamConfiguration` has no field `consumerNme`", "did you mean"),
         (
-            field("", ""),
-            "`Subscription.f` has no event directive",
-            "every root field of an events subgraph needs one",
-        ),
-        (
-            filter("IN: { fieldPath: \"taag\", values: [1] }"),
-            "`Employee` has no field `taag` in this schema",
-            "did you mean `tag`?",
-        ),
-        (filter("IN: { fieldPath: \"id\", values: [\"x\"] }"), "`\"x\"` can never be equal to a number", ""),
-        (
-            filter("IN: { fieldPath: \"id\", values: [\"{{ args.b }}\"] }"),
-            "`f` has no argument `b`",
-            "it has `a`",
-        ),
-        (filter("IN: { fieldPath: \"id\", values: [] }"), "`values` is empty", ""),
-        (
-            filter("IN: { fieldPath: \"id\", value: 1 }"),
-            "`IN` has no field `value`",
-            "did you mean `values`?",
-        ),
-        (filter("AND: []"), "`AND` and `OR` take 1 to 64 conditions", ""),
-        (filter("AND: [], OR: []"), "a condition holds exactly one of", "write `AND` and `OR` around"),
-        (
-            "type Mutation { f: Employee! @edfs__natsPublish(subject: \"s\") }".into(),
-            "`f` returns `Employee!`, which `@edfs__natsPublish` cannot give",
-            "a publishing mutation returns `edfs__PublishResult!`",
-        ),
-        (
-            "type Subscription { f: [Employee] @eventsSubscribe(topic: \"s\") }".into(),
-            "`f` returns `[Employee]`",
-            "return one object",
-        ),
-        (
-            "type Subscription { f: Int @eventsSubscribe(topic: \"s\") }".into(),
-            "`f` returns `Int`",
-            "return one object",
-        ),
-        (
-            "type Subscription { f: I @eventsSubscribe(topic: \"s\") } interface I { id: ID }".into(),
-            "`f` returns `I`, which no object type here is",
-            "declare the object types",
+            &stream("consumerInactiveThreshold: -1"),
+            "`consumerInactiveThreshold` is a whole number",
+            "0 keeps",
         ),
     ];
-    for (sdl, message, help) in cases {
-        let found = refused(&sdl);
-        let told = found.iter().find(|diagnostic| diagnostic.message.starts_with(message));
-        let told = told.unwrap_or_else(|| panic!("{sdl}\nsays {found:?}"));
-        assert!(told.help.as_deref().unwrap_or_default().starts_with(help), "{told}");
-        let span = told.span.as_ref().expect("a place");
-        assert_eq!((span.source.as_str(), span.line), ("events.graphql", 1), "{told}");
-        assert!(span.column > 12, "{told}");
+    for (directives, message, help) in cases {
+        tells(&field("", directives), message, help);
+    }
+}
+
+#[test]
+fn wrong_filters_are_told_with_a_way_out() {
+    let cases = [
+        ("IN: { fieldPath: \"taag\", values: [1] }", "`Employee` has no field `taag`", "did you mean `tag`?"),
+        ("IN: { fieldPath: \"id\", values: [\"x\"] }", "`\"x\"` can never be equal to a number", ""),
+        ("IN: { fieldPath: \"id\", values: [\"{{ args.b }}\"] }", "`f` has no argument `b`", "it has `a`"),
+        ("IN: { fieldPath: \"id.x\", values: [1] }", "`Employee.id` is `Int` and has no fields", ""),
+        ("IN: { fieldPath: \"id\", values: [] }", "`values` is empty", ""),
+        ("IN: { fieldPath: \"id\", values: [{}] }", "`values` holds single values only", ""),
+        ("IN: { fieldPath: \"id\", value: 1 }", "`IN` has no field `value`", "did you mean `values`?"),
+        ("AND: []", "`AND` and `OR` take 1 to 64 conditions", ""),
+        ("AND: [], OR: []", "a condition holds exactly one of", "write `AND` and `OR` around"),
+        ("ORR: []", "`ORR` is no condition", "did you mean `OR`?"),
+    ];
+    for (condition, message, help) in cases {
+        let filter = format!("{} @openfed__subscriptionFilter(condition: {{ {condition} }})", nats("s"));
+        tells(&field("(a: Int)", &filter), message, help);
+    }
+    let deep = format!("{}IN: {{ }}{}", "NOT: { ".repeat(20), " }".repeat(20));
+    let filter = format!("{} @openfed__subscriptionFilter(condition: {{ {deep} }})", nats("s"));
+    tells(&field("", &filter), "the filter is nested deeper than 16", "");
+}
+
+#[test]
+fn wrong_returns_are_told_with_a_way_out() {
+    let publish = "type Mutation { f: Employee! @edfs__natsPublish(subject: \"s\") }";
+    tells(publish, "`f` returns `Employee!`, which `@edfs__natsPublish`", "a publishing mutation returns");
+    let cases = [
+        ("[Employee]", "`f` returns `[Employee]`", "return one object"),
+        ("Int", "`f` returns `Int`", "return one object"),
+        ("I", "`f` returns `I`, which no object type here is", "declare the object types"),
+    ];
+    for (ty, message, help) in cases {
+        let sdl = format!(
+            "type Subscription {{ f: {ty} @eventsSubscribe(topic: \"s\") }} interface I {{ id: ID }}"
+        );
+        tells(&sdl, message, help);
     }
 }
 
