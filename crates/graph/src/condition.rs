@@ -113,8 +113,8 @@ fn render_value(
     Ok(())
 }
 
-/// The comparable form of a filter's value. Text is read as the field's type (`"1"` for an `Int`), since arguments
-/// of type `ID` and templates with text around them are strings whatever the field is.
+/// The comparable form of a filter's value. Text is read as the field's type (`"1"` for an `Int`), since
+/// arguments of type `ID` and templates with text around them are strings whatever the field is.
 pub(crate) fn expected(value: &Value, kind: ScalarKind) -> Option<Scalar> {
     let converted = match (kind, value) {
         (ScalarKind::Number, Value::String(text)) => {

@@ -63,7 +63,8 @@ fn whole(number: &serde_json::Number) -> Option<i128> {
 }
 
 fn numeric(number: &serde_json::Number) -> Scalar {
-    // A float of 2^53 and more is a whole number too: as a number (not as an identifier) it equals the integer.
+    // A float of 2^53 and more is a whole number too: as a number (not as an identifier) it equals the
+    // integer.
     let large = || number.as_f64().filter(|f| f.fract() == 0.0 && f.abs() < 1e38).map(|f| f as i128);
     match whole(number).or_else(large) {
         Some(whole) => Scalar::Integer(whole),

@@ -30,7 +30,8 @@ pub struct Scope<'a> {
     pub claims: &'a Value,
 }
 
-/// What one broker allows a *rendered value* to hold; the fixed text of a template is the schema author's own.
+/// What one broker allows a *rendered value* to hold; the fixed text of a template is the schema author's
+/// own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubjectRule {
     /// The broker's name for a subject in messages: `subject`, `topic`, `channel`.
@@ -205,7 +206,8 @@ fn push_text(parts: &mut Vec<Part>, text: &str) -> Result<(), TemplateError> {
 
 fn placeholder(inside: &str) -> Result<Part, TemplateError> {
     let (scope, path) = inside.split_once('.').unwrap_or((inside, ""));
-    // Claims come from tokens, whose names may hold `-` and `:` (`cognito:groups`); arguments are GraphQL names.
+    // Claims come from tokens, whose names may hold `-` and `:` (`cognito:groups`); arguments are GraphQL
+    // names.
     let extra: &[char] = if scope == "claims" { &['-', ':'] } else { &[] };
     let is_name = |name: &str| {
         !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || extra.contains(&c))

@@ -74,8 +74,8 @@ fn taken_for(document: &Document, subgraph: &EventsSubgraph, graph: &str) -> Opt
     )
 }
 
-/// Root fields of the graph that this schema does not tie to a broker: then it is an HTTP subgraph of the same
-/// name, and closing its keys would cut its entities off.
+/// Root fields of the graph that this schema does not tie to a broker: then it is an HTTP subgraph of the
+/// same name, and closing its keys would cut its entities off.
 fn strangers(document: &Document, subgraph: &EventsSubgraph, graph: &str) -> Vec<Diagnostic> {
     let own = root_fields(subgraph);
     let is_stranger =

@@ -48,8 +48,8 @@ fn run(sources: &[(&SchemaSource, Catalog)]) -> Result<Composition, Vec<Diagnost
     Ok(Composition { sdl, warnings })
 }
 
-/// The composer writes no `@join__type` on root types (and some others), where the planner looks for entry points,
-/// and declares the join directives as not repeatable.
+/// The composer writes no `@join__type` on root types (and some others), where the planner looks for entry
+/// points, and declares the join directives as not repeatable.
 fn repair(document: &mut Document, sources: &[(&SchemaSource, Catalog)]) {
     header::make_repeatable(document);
     let graphs = join::graphs(document);

@@ -41,8 +41,8 @@ const KEPT: [Kept; 6] = [
         "inaccessible",
         "https://specs.apollo.dev/inaccessible/v0.2",
         true,
-        "directive @inaccessible on FIELD_DEFINITION | OBJECT | INTERFACE | UNION | ARGUMENT_DEFINITION | SCALAR \
-         | ENUM | ENUM_VALUE | INPUT_OBJECT | INPUT_FIELD_DEFINITION",
+        "directive @inaccessible on FIELD_DEFINITION | OBJECT | INTERFACE | UNION | ARGUMENT_DEFINITION \
+         | SCALAR | ENUM | ENUM_VALUE | INPUT_OBJECT | INPUT_FIELD_DEFINITION",
     ),
     kept(
         "tag",
@@ -70,8 +70,8 @@ const KEPT: [Kept; 6] = [
         "https://specs.apollo.dev/policy/v0.1",
         true,
         "scalar policy__Policy
-         directive @policy(policies: [[policy__Policy!]!]!) on FIELD_DEFINITION | OBJECT | INTERFACE | SCALAR \
-         | ENUM",
+         directive @policy(policies: [[policy__Policy!]!]!) on FIELD_DEFINITION | OBJECT | INTERFACE \
+         | SCALAR | ENUM",
     ),
 ];
 

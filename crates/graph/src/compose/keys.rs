@@ -7,7 +7,8 @@ use crate::events::catalog::{Catalog, Type};
 use apollo_compiler::Node;
 use apollo_compiler::ast::{Definition, DirectiveList, FieldDefinition};
 
-/// Reports a type whose other fields no subgraph can be asked for. `definition` is the supergraph's, before merging.
+/// Reports a type whose other fields no subgraph can be asked for. `definition` is the supergraph's,
+/// before merging.
 pub(super) fn check(catalog: &Catalog, entry: &Type, definition: &Definition, found: &mut Vec<Diagnostic>) {
     check_own(catalog, entry, found);
     let Definition::ObjectTypeDefinition(object) = definition else { return };

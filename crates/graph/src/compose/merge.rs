@@ -99,7 +99,8 @@ impl Merge<'_> {
         for field in fields.iter_mut() {
             let is_explicit = field.directives.has("join__field");
             match entry.field(&field.name) {
-                // Without a directive a field is in every graph of its type, and the new graph is now one of them.
+                // Without a directive a field is in every graph of its type, and the new graph is now one
+                // of them.
                 None if !is_explicit => {
                     field.make_mut().directives.0.extend(before.iter().map(|graph| join::join_field(graph)));
                 }

@@ -29,7 +29,8 @@ fn the_employees_example_resolves_its_fields_from_two_subgraphs() {
     is_valid(&composed.sdl);
     let plan = plan(
         &composed.sdl,
-        "subscription { employeeUpdated(employeeID: 1) { id details { forename } availability { isAvailable } } }",
+        "subscription { employeeUpdated(employeeID: 1) { id details { forename } \
+         availability { isAvailable } } }",
     );
     plan.subscribes_to("events");
     plan.asks_entities_of(&["availability", "employees"]);
@@ -135,7 +136,9 @@ fn a_composite_key_is_handed_to_the_subgraph_that_wants_it() {
 fn queries_and_mutations_of_the_events_graph_are_plain_fetches() {
     let composed = compose(&employees(
         r#"
-        type Query { employeeFromEvent(id: Int!): Employee! @edfs__natsRequest(subject: "getEmployee.{{ args.id }}") }
+        type Query {
+          employeeFromEvent(id: Int!): Employee! @edfs__natsRequest(subject: "getEmployee.{{ args.id }}")
+        }
         type Mutation {
           updateEmployee(id: Int!, update: UpdateInput!): edfs__PublishResult!
             @edfs__kafkaPublish(topic: "employeeUpdated", providerId: "my-kafka")
@@ -200,7 +203,8 @@ fn authority_survives_composition() {
         extend schema @link(url: "https://specs.apollo.dev/federation/v2.5",
           import: ["@key", "@external", "@authenticated", "@requiresScopes"])
         type Subscription {
-          mine: Employee! @authenticated @requiresScopes(scopes: [["read"]]) @edfs__natsSubscribe(subjects: ["m"])
+          mine: Employee! @authenticated @requiresScopes(scopes: [["read"]])
+            @edfs__natsSubscribe(subjects: ["m"])
         }
         type Employee @key(fields: "id", resolvable: false) { id: Int! @external }
         "#,

@@ -133,7 +133,8 @@ fn tree() -> impl Strategy<Value = Condition> {
 proptest! {
     #[test]
     fn the_laws_of_logic_hold_with_the_unknown_too(
-        left in tree(), right in tree(), a in proptest::option::of(0..3_i64), b in proptest::option::of(0..3_i64),
+        left in tree(), right in tree(),
+        a in proptest::option::of(0..3_i64), b in proptest::option::of(0..3_i64),
     ) {
         let mut event = json!({});
         if let Some(a) = a { event["a"] = a.into(); }

@@ -58,7 +58,8 @@ fn every_directive_of_the_dialect_is_read() {
 fn providers_and_streams_are_read() {
     let bindings = bound(
         r#"type Subscription {
-          a(id: Int!): Employee! @edfs__natsSubscribe(subjects: ["a.{{ args.id }}", "b"], providerId: "my-nats",
+          a(id: Int!): Employee! @edfs__natsSubscribe(subjects: ["a.{{ args.id }}", "b"],
+            providerId: "my-nats",
             streamConfiguration: { consumerName: "c", streamName: "s", consumerInactiveThreshold: 0 })
           b: Employee! @edfs__natsSubscribe(subjects: ["b"],
             streamConfiguration: { consumerName: "c", streamName: "s" })
@@ -269,7 +270,8 @@ fn a_carried_binding_is_read_with_its_graph_s_own_view_of_the_types() {
     let supergraph = |args: &str| {
         format!(
             r#"
-        enum join__Graph {{ EV @join__graph(name: "the-events", url: "") OTHER @join__graph(name: "other", url: "x") }}
+        enum join__Graph {{ EV @join__graph(name: "the-events", url: "")
+          OTHER @join__graph(name: "other", url: "x") }}
         type Subscription @join__type(graph: EV) {{
           changed(ids: [Int!]): Node
             @join__directive(graphs: [EV], name: "edfs__redisSubscribe", args: {{ {args} }})
@@ -280,7 +282,8 @@ fn a_carried_binding_is_read_with_its_graph_s_own_view_of_the_types() {
         interface Node @join__type(graph: EV) @join__type(graph: OTHER) {{ id: ID! }}
         type A implements Node @join__type(graph: EV) @join__implements(graph: EV, interface: "Node") {{
           id: ID! rank: Int @join__field(graph: EV) }}
-        type B implements Node @join__type(graph: OTHER) @join__implements(graph: OTHER, interface: "Node") {{ id: ID! }}
+        type B implements Node @join__type(graph: OTHER) @join__implements(graph: OTHER, interface: "Node") {{
+          id: ID! }}
         "#
         )
     };

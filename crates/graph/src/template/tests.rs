@@ -112,7 +112,9 @@ proptest! {
     }
 
     #[test]
-    fn any_text_that_parses_prints_to_itself_in_meaning(text in "([a-z.{} ]|\\{\\{ args\\.[a-z]{1,3} \\}\\}){0,8}") {
+    fn any_text_that_parses_prints_to_itself_in_meaning(
+        text in "([a-z.{} ]|\\{\\{ args\\.[a-z]{1,3} \\}\\}){0,8}",
+    ) {
         if let Ok(template) = Template::parse(&text) {
             prop_assert_eq!(Template::parse(&template.to_string()), Ok(template));
         }
@@ -122,7 +124,8 @@ proptest! {
     fn no_value_widens_a_subject(
         value in prop_oneof![any::<String>(), "[a-z.*>\\s'\"]{0,8}", "[a-zA-Z0-9_-]{1,12}"],
         template in prop_oneof![
-            Just("e.{{ args.v }}"), Just("{{ args.v }}"), Just("a.{{ args.v }}.b.>"), Just("x{{ args.v }}y.*"),
+            Just("e.{{ args.v }}"), Just("{{ args.v }}"), Just("a.{{ args.v }}.b.>"),
+            Just("x{{ args.v }}y.*"),
             Just("{{ args.v }}.{{ args.v }}"),
         ],
     ) {

@@ -1,16 +1,19 @@
-//! Supergraphs that another composer made: join v0.3 and the v0.5 header, with and without the events' fields.
+//! Supergraphs that another composer made: join v0.3 and the v0.5 header, with and without the events'
+//! fields.
 
 use super::world::{events, plan};
 use crate::compose::splice;
 use crate::events::bindings;
 
 const JOIN_0_3: &str = r#"
-schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) {
+schema @link(url: "https://specs.apollo.dev/link/v1.0")
+  @link(url: "https://specs.apollo.dev/join/v0.3", for: EXECUTION) {
   query: Query
 }
 directive @join__enumValue(graph: join__Graph!) repeatable on ENUM_VALUE
 directive @join__field(graph: join__Graph, requires: join__FieldSet, provides: join__FieldSet, type: String,
-  external: Boolean, override: String, usedOverridden: Boolean) repeatable on FIELD_DEFINITION | INPUT_FIELD_DEFINITION
+  external: Boolean, override: String, usedOverridden: Boolean) repeatable on FIELD_DEFINITION
+  | INPUT_FIELD_DEFINITION
 directive @join__graph(name: String!, url: String!) on ENUM_VALUE
 directive @join__implements(graph: join__Graph!, interface: String!) repeatable on OBJECT | INTERFACE
 directive @join__type(graph: join__Graph!, key: join__FieldSet, extension: Boolean! = false,
@@ -24,7 +27,8 @@ enum link__Purpose { SECURITY EXECUTION }
 "#;
 
 const JOIN_0_5: &str = r#"
-schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.5", for: EXECUTION) {
+schema @link(url: "https://specs.apollo.dev/link/v1.0")
+  @link(url: "https://specs.apollo.dev/join/v0.5", for: EXECUTION) {
   query: Query
 }
 directive @join__directive(graphs: [join__Graph!], name: String!, args: join__DirectiveArguments)
@@ -54,7 +58,8 @@ enum join__Graph {
   USERS @join__graph(name: "users", url: "http://127.0.0.1/users")
 }
 interface Node @join__type(graph: ORDERS) @join__type(graph: USERS) { id: ID! }
-type Order implements Node @join__implements(graph: ORDERS, interface: "Node") @join__type(graph: ORDERS, key: "id") {
+type Order implements Node @join__implements(graph: ORDERS, interface: "Node")
+  @join__type(graph: ORDERS, key: "id") {
   id: ID!
   status: Status!
   customer: User!
@@ -165,7 +170,8 @@ fn an_http_graph_with_fields_of_its_own_is_not_taken_for_an_events_graph() {
     let now = r#"type Query { order(id: ID!): Order @edfs__natsRequest(subject: "o.{{ args.id }}") }
         type Order @key(fields: "id", resolvable: false) { id: ID! }"#;
     let supergraph = format!("{JOIN_0_3}{API}");
-    // `orders` answers `Query.order` and nothing else: the same fields, so it is that graph, and that is said.
+    // `orders` answers `Query.order` and nothing else: the same fields, so it is that graph, and that is
+    // said.
     let same = splice(&supergraph, &[events("live", now)]).expect("splices");
     let said: Vec<_> = same.warnings.iter().map(|warning| warning.message.as_str()).collect();
     assert_eq!(said, ["events schema `live` is taken for the supergraph's graph `orders`"]);
