@@ -2,6 +2,8 @@
 
 mod conflicts;
 mod foreign;
+mod peer;
+mod robust;
 mod world;
 
 use crate::compose::{compose, splice};
