@@ -17,6 +17,7 @@ mod merge;
 mod references;
 #[cfg(test)]
 mod tests;
+mod validity;
 
 /// One schema handed in: a subgraph or an events subgraph.
 #[derive(Debug, Clone)]
@@ -93,12 +94,16 @@ fn splice_with(
     if !found.is_empty() {
         return Err(found);
     }
+    let was_valid = validity::is_valid(&document);
     for subgraph in &mut subgraphs {
         warnings.append(&mut subgraph.warnings);
         match graph_of(&document, subgraph) {
             Some(graph) => attach::attach(&mut document, subgraph, &graph, &mut found, &mut warnings),
             None => graft::graft(&mut document, subgraph, &mut found, &mut warnings),
         }
+    }
+    if found.is_empty() && was_valid {
+        found = validity::check(&document, subgraphs.iter().map(|subgraph| &subgraph.catalog));
     }
     if !found.is_empty() {
         return Err(found);

@@ -33,7 +33,7 @@ pub(super) fn attach(
 ) {
     found.extend(strangers(document, subgraph, graph));
     warnings.extend(taken_for(document, subgraph, graph));
-    header::declare_join_directive(document);
+    header::declare_join(document);
     for definition in &mut document.definitions {
         close_keys(definition, graph);
     }

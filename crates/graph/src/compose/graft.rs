@@ -18,7 +18,7 @@ pub(super) fn graft(
     found: &mut Vec<Diagnostic>,
     warnings: &mut Vec<Diagnostic>,
 ) {
-    header::declare_join_directive(document);
+    header::declare_join(document);
     let graph = header::declare_graph(document, &subgraph.name);
     let catalog = &subgraph.catalog;
     let result = publish_result(catalog);

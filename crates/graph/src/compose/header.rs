@@ -11,10 +11,13 @@ use apollo_compiler::ast::{
     OperationType, SchemaDefinition, Value,
 };
 
-const JOIN_DIRECTIVE: &str = "
+const JOIN: &str = "
 directive @join__directive(graphs: [join__Graph!], name: String!, args: join__DirectiveArguments)
   repeatable on SCHEMA | OBJECT | INTERFACE | FIELD_DEFINITION
 scalar join__DirectiveArguments
+directive @join__enumValue(graph: join__Graph!) repeatable on ENUM_VALUE
+directive @join__implements(graph: join__Graph!, interface: String!) repeatable on OBJECT | INTERFACE
+directive @join__unionMember(graph: join__Graph!, member: String!) repeatable on UNION
 ";
 
 const LINK: &str = "
@@ -105,9 +108,9 @@ pub(super) fn check(document: &Document) -> Vec<Diagnostic> {
         .collect()
 }
 
-/// Declares `@join__directive`, where the composer did not.
-pub(super) fn declare_join_directive(document: &mut Document) {
-    declare(document, JOIN_DIRECTIVE);
+/// Declares the join directives that events need, where the composer had no use for them.
+pub(super) fn declare_join(document: &mut Document) {
+    declare(document, JOIN);
 }
 
 /// Declares and links a kept directive.

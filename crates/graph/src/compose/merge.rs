@@ -54,34 +54,40 @@ impl Merge<'_> {
         let is_root = self.catalog.is_root(&entry.name);
         let fields: Vec<_> = entry.fields.iter().map(|field| self.field(field, is_root)).collect();
         match entry.kind {
-            Kind::Scalar => ast::ScalarTypeDefinition { description, name, directives }.into(),
-            Kind::Object => ast::ObjectTypeDefinition {
-                description,
-                name,
-                implements_interfaces: interfaces,
-                directives,
-                fields,
+            Kind::Scalar => placed(entry, ast::ScalarTypeDefinition { description, name, directives }),
+            Kind::Object => {
+                let implements_interfaces = interfaces;
+                let object = ast::ObjectTypeDefinition {
+                    description,
+                    name,
+                    implements_interfaces,
+                    directives,
+                    fields,
+                };
+                placed(entry, object)
             }
-            .into(),
-            Kind::Interface => ast::InterfaceTypeDefinition {
-                description,
-                name,
-                implements_interfaces: interfaces,
-                directives,
-                fields,
+            Kind::Interface => {
+                let implements_interfaces = interfaces;
+                let interface = ast::InterfaceTypeDefinition {
+                    description,
+                    name,
+                    implements_interfaces,
+                    directives,
+                    fields,
+                };
+                placed(entry, interface)
             }
-            .into(),
             Kind::Union => {
-                ast::UnionTypeDefinition { description, name, directives, members: entry.members.clone() }
-                    .into()
+                let members = entry.members.clone();
+                placed(entry, ast::UnionTypeDefinition { description, name, directives, members })
             }
             Kind::Enum => {
                 let values = entry.values.iter().map(|value| self.value(value)).collect();
-                ast::EnumTypeDefinition { description, name, directives, values }.into()
+                placed(entry, ast::EnumTypeDefinition { description, name, directives, values })
             }
             Kind::Input => {
                 let fields = entry.inputs.iter().map(|input| self.input(input)).collect();
-                ast::InputObjectTypeDefinition { description, name, directives, fields }.into()
+                placed(entry, ast::InputObjectTypeDefinition { description, name, directives, fields })
             }
         }
     }
@@ -237,20 +243,20 @@ impl Merge<'_> {
                 words.iter().map(|(name, arguments)| join::join_directive(self.graph, name, arguments));
             copy.directives.0.extend(joins);
         }
-        Node::new(copy)
+        field.same_location(copy)
     }
 
     fn input(&mut self, input: &Node<InputValueDefinition>) -> Node<InputValueDefinition> {
         let mut copy = InputValueDefinition::clone(input);
         copy.directives = DirectiveList(self.carried(&input.directives.0));
-        Node::new(copy)
+        input.same_location(copy)
     }
 
     fn value(&mut self, value: &Node<ast::EnumValueDefinition>) -> Node<ast::EnumValueDefinition> {
         let mut copy = ast::EnumValueDefinition::clone(value);
         copy.directives = DirectiveList(vec![join::join_enum_value(self.graph)]);
         copy.directives.0.extend(self.carried(&value.directives.0));
-        Node::new(copy)
+        value.same_location(copy)
     }
 
     /// The directives that mean something beyond composition: who may see a field must survive it.
@@ -260,7 +266,7 @@ impl Merge<'_> {
             if let Some(kept) = header::kept_as(&directive.name) {
                 let mut copy = ast::Directive::clone(directive);
                 copy.name = join::name(kept.name());
-                carried.push(Node::new(copy));
+                carried.push(directive.same_location(copy));
                 self.kept.push(kept);
             } else if !is_for_composition(&directive.name) {
                 let message = format!("`@{}` is not carried into the supergraph", directive.name);
@@ -297,4 +303,16 @@ fn add_missing(directives: &mut DirectiveList, more: Vec<Node<ast::Directive>>) 
             directives.push(directive);
         }
     }
+}
+
+/// A definition that keeps the place it was copied from, for messages about the whole.
+fn placed<T>(entry: &Type, definition: T) -> Definition
+where
+    Definition: From<Node<T>>,
+{
+    let node = match entry.location {
+        Some(place) => Node::new_parsed(definition, place),
+        None => Node::new(definition),
+    };
+    node.into()
 }

@@ -24,6 +24,8 @@ pub(crate) struct Catalog {
 pub(crate) struct Type {
     pub(crate) kind: Kind,
     pub(crate) name: Name,
+    /// Where the definition is, or its first extension.
+    pub(crate) location: Option<SourceSpan>,
     pub(crate) description: Option<Node<str>>,
     pub(crate) directives: Vec<Node<ast::Directive>>,
     pub(crate) interfaces: Vec<Name>,
@@ -165,6 +167,11 @@ impl Catalog {
         }
     }
 
+    /// The text the places of this schema's nodes are in.
+    pub(crate) fn sources(&self) -> &SourceMap {
+        &self.sources
+    }
+
     /// Where something is, for a message.
     pub(crate) fn span(&self, location: Option<SourceSpan>) -> Option<Span> {
         let place = location?.line_column(&self.sources)?;
@@ -193,6 +200,7 @@ impl Type {
         let mut entry = Type {
             kind: kind_of(definition)?,
             name: definition.name()?.clone(),
+            location: definition.location(),
             description: None,
             directives: definition.directives().0.clone(),
             interfaces: Vec::new(),

@@ -59,6 +59,23 @@ fn conflicts_with_the_supergraph_have_a_place_and_a_way_out() {
 }
 
 #[test]
+fn what_is_no_graphql_is_told_at_its_place() {
+    let cases = [
+        ("type T { a: Int\n a: Int }", 3),
+        ("type T { a(b: Int): In }\ninput In { x: Int }", 2),
+        ("union T = U | E\ntype U { a: Int } enum E { A }", 2),
+        ("type T { a: Int }\ninput In { x: In! }", 3),
+        ("interface T { a: Int }\ntype U implements T { a: String }", 3),
+    ];
+    for (types, line) in cases {
+        let found = refused(&subscription(types));
+        let spans: Vec<_> = found.iter().filter_map(|diagnostic| diagnostic.span.as_ref()).collect();
+        let told = spans.iter().any(|span| span.source == "events.graphql" && span.line == line);
+        assert!(told, "{types}: {found:?}");
+    }
+}
+
+#[test]
 fn a_root_field_has_one_source() {
     let found = refused(
         r#"type Query { employee(id: Int!): Employee @edfs__natsRequest(subject: "e") }

@@ -58,6 +58,7 @@ proptest! {
             Err(found) => prop_assert!(!found.is_empty()),
             Ok(composed) => {
                 prop_assert!(bindings(&composed.sdl).is_ok());
+                super::is_valid(&composed.sdl);
                 let loaded = Planner::new_from_supergraph(&parse_schema(&composed.sdl), Default::default());
                 prop_assert!(loaded.is_ok(), "{}", composed.sdl);
             }
