@@ -123,11 +123,6 @@ impl Template {
         }
         Ok(texts.into_iter().map(Value::String).collect())
     }
-
-    /// Whether there is nothing to fill in.
-    pub fn is_fixed(&self) -> bool {
-        self.parts.iter().all(|part| matches!(part, Part::Text(_)))
-    }
 }
 
 impl Part {

@@ -91,6 +91,45 @@ fn an_interface_field_reaches_every_type_an_event_can_hold() {
 }
 
 #[test]
+fn an_interface_s_own_fields_are_asked_of_the_types_behind_it() {
+    let media = http(
+        "media",
+        "type Query { media: [Media!]! } interface Media { id: ID! title: String! }
+         type Book implements Media @key(fields: \"id\") { id: ID! title: String! }
+         type Film implements Media @key(fields: \"id\") { id: ID! title: String! }",
+    );
+    let sdl = r#"
+        type Subscription { lent: Media! @edfs__natsSubscribe(subjects: ["lent"]) }
+        interface Media { id: ID! }
+        type Book implements Media @key(fields: "id", resolvable: false) { id: ID! }
+        type Film implements Media @key(fields: "id", resolvable: false) { id: ID! }
+        "#;
+    let composed = compose(&[media, events("events", sdl)]).expect("composes");
+    let plan = plan(&composed.sdl, "subscription { lent { id title } }");
+    plan.subscribes_to("events");
+    plan.asks_entities_of(&["media"]);
+}
+
+#[test]
+fn federation_1_subgraphs_compose_too() {
+    let owner =
+        http("owner", "type Query { me: User } type User @key(fields: \"id\") { id: ID! name: String }");
+    let extender = http(
+        "extender",
+        "extend type User @key(fields: \"id\") { id: ID! @external posts: [Post!]! }
+         type Post { text: String! } extend type Query { posts: [Post!]! }",
+    );
+    let sdl = r#"
+        type Subscription { joined: User! @edfs__natsSubscribe(subjects: ["joined"]) }
+        extend type User @key(fields: "id", resolvable: false) { id: ID! @external }
+        "#;
+    let composed = compose(&[owner, extender, events("events", sdl)]).expect("composes");
+    plan(&composed.sdl, "subscription { joined { name posts { text } } }")
+        .asks_entities_of(&["extender", "owner"]);
+    plan(&composed.sdl, "{ me { name posts { text } } }").asks_only(&["extender", "owner"]);
+}
+
+#[test]
 fn a_union_field_reaches_entities_and_plain_types() {
     let composed = compose(&employees(
         r#"

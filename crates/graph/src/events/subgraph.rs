@@ -5,6 +5,7 @@ use super::catalog::{Catalog, Kind};
 use super::field::Field;
 use super::{Binding, Root, dialect};
 use crate::diagnostic::Diagnostic;
+use crate::template::{Part, Template};
 
 /// An events subgraph.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ pub(crate) fn read(name: &str, origin: &str, sdl: &str) -> Result<EventsSubgraph
     check_placement(&catalog, &mut found);
     check_result(&catalog, &mut found);
     warn_of_keys(&catalog, &mut warnings);
+    bindings.iter().for_each(|binding| warn_of_open_subjects(&catalog, binding, &mut warnings));
     if !found.is_empty() {
         return Err(found);
     }
@@ -68,6 +70,19 @@ fn check_result(catalog: &Catalog, found: &mut Vec<Diagnostic>) {
         let message = "`edfs__PublishResult` differs from what the router answers";
         let help = "write `type edfs__PublishResult { success: Boolean! }`, or leave it out";
         found.push(catalog.error(entry.name.location(), message).help(help));
+    }
+}
+
+/// A subject that begins with an argument lets the client choose among everything of that shape,
+/// the broker's own subjects (`$JS.…`) included.
+fn warn_of_open_subjects(catalog: &Catalog, binding: &Binding, warnings: &mut Vec<Diagnostic>) {
+    let field = catalog.root(binding.root).and_then(|entry| entry.field(&binding.field));
+    let span = field.and_then(|field| catalog.span(field.name.location()));
+    let is_open = |subject: &&Template| matches!(subject.parts.first(), Some(Part::Argument(_)));
+    for subject in binding.subjects.iter().filter(is_open) {
+        let message = format!("the client chooses how `{subject}` begins, and so whose events it is");
+        let help = "begin with fixed text, as in `orders.{{ args.id }}`";
+        warnings.push(Diagnostic::warning(message).at(span.clone()).help(help));
     }
 }
 

@@ -238,6 +238,19 @@ fn wrong_returns_are_told_with_a_way_out() {
 }
 
 #[test]
+fn a_subject_the_client_may_begin_is_warned_of() {
+    let warned = |subject: &str| {
+        let sdl = format!("{}\n{EMPLOYEE}", field("(a: Int!)", &nats(subject)));
+        let subgraph = read("events", "events.graphql", &sdl).expect("reads");
+        subgraph.warnings.into_iter().map(|warning| warning.message).collect::<Vec<_>>()
+    };
+    let told = "the client chooses how `{{ args.a }}.x` begins, and so whose events it is";
+    assert_eq!(warned("{{ args.a }}.x"), [told]);
+    assert!(warned("x.{{ args.a }}").is_empty());
+    assert!(warned("{{ claims.sub }}.{{ args.a }}").is_empty());
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let found = refused(
         r#"type Subscription {

@@ -42,7 +42,7 @@ fn a_panic_of_the_composer_becomes_a_diagnostic() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn a_damaged_events_schema_is_refused_or_composes_to_something_whole(
