@@ -17,7 +17,9 @@ fn filter(path: &str, kind: ScalarKind, values: &[Value]) -> Filter {
 
 fn condition(filter: &Filter, arguments: Value) -> Result<Condition, String> {
     let arguments = arguments.as_object().cloned().unwrap_or_default();
-    filter.render(Scope { arguments: &arguments, claims: &json!({ "sub": "u1" }) }).map_err(|error| error.0)
+    filter
+        .render(Scope { arguments: &arguments, claims: &json!({ "sub": "u1", "none": null }) })
+        .map_err(|error| error.0)
 }
 
 fn passes(filter: &Filter, arguments: Value, event: Value) -> bool {
@@ -111,7 +113,10 @@ fn claims_narrow_to_the_subscriber() {
     let mine = filter("owner", ScalarKind::Id, &[json!("{{ claims.sub }}")]);
     assert!(passes(&mine, json!({}), json!({ "owner": "u1" })));
     assert!(!passes(&mine, json!({}), json!({ "owner": "u2" })));
-    assert!(condition(&filter("owner", ScalarKind::Id, &[json!("{{ claims.no }}")]), json!({})).is_err());
+    for claim in ["{{ claims.no }}", "{{ claims.none }}"] {
+        let refusal = condition(&filter("owner", ScalarKind::Id, &[json!(claim)]), json!({}));
+        assert!(refusal.is_err_and(|text| text.ends_with("is missing")), "{claim}");
+    }
 }
 
 fn tree() -> impl Strategy<Value = Condition> {
