@@ -143,7 +143,7 @@ impl<'a> Scope<'a> {
             Part::Claim(path) => (path.first().and_then(|name| self.claims.get(name)), path),
         };
         let found = path.iter().skip(1).fold(first, |value, name| value?.as_object()?.get(name));
-        // A null claim is missing authority; as a filter value it would match every event whose field is null.
+        // A null claim is missing authority: as a filter value it would match events whose field is null.
         let found = found.filter(|value| !(value.is_null() && matches!(part, Part::Claim(_))));
         found.map(Some).ok_or_else(|| TemplateError(format!("{part} is missing")))
     }

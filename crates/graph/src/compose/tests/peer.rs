@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 const EMPLOYEE_UPDATED: &str = r#"
 directive @edfs__natsSubscribe(subjects: [String!]!, providerId: String! = "default",
   streamConfiguration: edfs__NatsStreamConfiguration) on FIELD_DEFINITION
-input edfs__NatsStreamConfiguration { consumerInactiveThreshold: Int! = 30 consumerName: String! streamName: String! }
+input edfs__NatsStreamConfiguration {
+  consumerInactiveThreshold: Int! = 30 consumerName: String! streamName: String! }
 scalar openfed__SubscriptionFilterValue
 input openfed__SubscriptionFieldCondition { fieldPath: String! values: [openfed__SubscriptionFilterValue]! }
 type Query {

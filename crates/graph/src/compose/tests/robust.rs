@@ -14,7 +14,8 @@ type Query { now(id: Int!): Employee @edfs__natsRequest(subject: "now.{{ args.id
 type Mutation { move(in: In!): edfs__PublishResult! @edfs__kafkaPublish(topic: "moved") }
 type Subscription {
   moved(in: In!): Change! @edfs__natsSubscribe(subjects: ["moved.{{ args.in.id }}"])
-    @openfed__subscriptionFilter(condition: { NOT: { IN: { fieldPath: "id", values: ["{{ args.in.id }}", 3] } } })
+    @openfed__subscriptionFilter(condition: {
+      NOT: { IN: { fieldPath: "id", values: ["{{ args.in.id }}", 3] } } })
   all: Event @edfs__redisSubscribe(channels: "all")
 }
 interface Change { id: Int! }
