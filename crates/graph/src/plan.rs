@@ -1,10 +1,27 @@
 //! Operation → Plan: fetches in order, the event root, and the Shape of the response.
 //! Owns the plan types; the planner's own types never leave this room's `plan` folder.
 
-use crate::Object;
-use crate::error::GraphqlError;
+mod arguments;
+mod carry;
+mod compile;
+mod declared;
+mod event;
+mod planner;
+mod shape;
+mod types;
+
+pub use arguments::Arguments;
+pub use carry::Carry;
+pub use event::{EventFault, EventRoot};
+pub use shape::{Completion, Field, Guard, Selection, Shape, When, Wrap};
+
+pub(crate) use compile::{Compiled, Compiler};
+pub(crate) use planner::Planner;
+pub(crate) use shape::{Implementations, ShapeCompiler};
+pub(crate) use types::Types;
+
 use crate::events::Binding;
-use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How to fill one response: fetches in order. For a subscription, what remains to do for each event.
@@ -19,72 +36,98 @@ pub struct Plan {
 pub enum Node {
     Sequence(Vec<Node>),
     Parallel(Vec<Node>),
+    /// The step runs only where the guard is met.
+    Condition(Guard, Box<Node>),
+    Fetch(Fetch),
+    Entities(Entities),
+    /// Root fields that are bound to a broker, in order.
+    Publish(Vec<PublishField>),
+    /// `__schema` and `__type`.
+    Introspect,
 }
 
-/// What the client asked for, with types: the projection reads it. The executor's author fills it.
-#[derive(Debug, Default)]
-pub struct Shape {}
-
-/// A subscription's root field.
+/// One subgraph's part of a step: whom to ask, and what.
 #[derive(Debug)]
-pub struct EventRoot {
-    pub field: String,
-    pub binding: Arc<Binding>,
+pub struct Question {
+    pub subgraph: Arc<str>,
+    pub document: Arc<str>,
+    /// Variables of the client's operation that the document reads, sorted.
+    pub variables: Vec<String>,
 }
 
-/// What is wrong with an event, for the operator's counters and log.
+/// A fetch of root fields.
+#[derive(Debug)]
+pub struct Fetch {
+    pub question: Question,
+    /// Where in the response the answer goes; empty = at its root.
+    pub path: Vec<Segment>,
+    /// The response keys it fills, for errors that name none.
+    pub keys: Vec<String>,
+    pub output_rewrites: Vec<Rewrite>,
+}
+
+/// A fetch of entities that are already in the response by their keys.
+#[derive(Debug)]
+pub struct Entities {
+    pub question: Question,
+    pub targets: Vec<Target>,
+}
+
+/// One `_entities` field of a document.
+#[derive(Debug)]
+pub struct Target {
+    /// Its response key: `_entities`, or an alias where a document has several.
+    pub alias: String,
+    /// The variable that holds its representations.
+    pub representations: String,
+    pub paths: Vec<Vec<Segment>>,
+    pub requires: Vec<Require>,
+    pub input_rewrites: Vec<Rewrite>,
+    pub output_rewrites: Vec<Rewrite>,
+}
+
+/// Names that `__typename` may have.
+pub type TypeNames = BTreeSet<String>;
+
+/// One step of a path into the response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EventFault {
-    /// No `__typename`, and the field's type is an interface or a union.
-    TypenameMissing,
-    /// `__typename` names no type that the field can return.
-    TypenameUnknown(String),
-    /// A key field is missing or null.
-    KeyMissing(String),
-    /// A field holds a value of another type than the schema's.
-    WrongType(String),
+pub enum Segment {
+    Field(String),
+    /// Every item of a list.
+    List,
+    On(TypeNames),
 }
 
-impl EventFault {
-    /// The metric label.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            EventFault::TypenameMissing => "typename_missing",
-            EventFault::TypenameUnknown(_) => "typename_unknown",
-            EventFault::KeyMissing(_) => "key_missing",
-            EventFault::WrongType(_) => "wrong_type",
-        }
-    }
-
-    /// Whether the event cannot be this field's at all, so that no subscriber of the field is sent anything.
-    pub fn is_fatal(&self) -> bool {
-        matches!(self, EventFault::TypenameMissing | EventFault::TypenameUnknown(_))
-    }
+/// What a representation holds of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Require {
+    Typename,
+    /// `key` is the name in the representation, `name` the one in the response so far.
+    Field { name: String, key: String, below: Vec<Require> },
+    On { names: TypeNames, below: Vec<Require> },
 }
 
-impl EventRoot {
-    /// The field's arguments as given, with variables and defaults filled in; templates and filters read them.
-    pub fn arguments(&self, variables: &Object) -> Result<Object, Vec<GraphqlError>> {
-        let _ = variables;
-        todo!()
-    }
+/// A change to an answer before it is merged, or to an object before it becomes a representation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rewrite {
+    Set { path: Vec<RewriteSegment>, value: String },
+    Rename { path: Vec<RewriteSegment>, to: String },
+}
 
-    /// Everything wrong with this payload for this field; empty for a good event.
-    pub fn check(&self, payload: &Object) -> Vec<EventFault> {
-        let _ = payload;
-        todo!()
-    }
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RewriteSegment {
+    Key(String),
+    On(TypeNames),
+}
 
-    /// The value the subscription's root fetch would have returned: aliases applied, `__typename` filled in.
-    pub fn root_value(&self, payload: &Object) -> Value {
-        let _ = payload;
-        todo!()
-    }
-
-    /// Type name and key fields of the entity the event is about, as canonical text; `None` for a non-entity.
-    /// Two events with equal text are about the same thing (conflation, revisions).
-    pub fn entity_key(&self, payload: &Object) -> Option<String> {
-        let _ = payload;
-        todo!()
-    }
+/// A root field whose value a broker gives: `@edfs__…Publish` or `…Request`.
+#[derive(Debug)]
+pub struct PublishField {
+    /// Its response key.
+    pub key: String,
+    pub when: When,
+    pub binding: Arc<Binding>,
+    pub arguments: Arguments,
+    /// How the broker's answer becomes the field's value.
+    pub carry: Carry,
 }

@@ -1,0 +1,101 @@
+//! A subscription's root field: its arguments, and how an event becomes its value.
+//! Owns what is wrong with an event; never filters, never fetches.
+
+use super::arguments::Arguments;
+use super::carry::Carry;
+use super::declared::Declared;
+use crate::Object;
+use crate::error::GraphqlError;
+use crate::events::Binding;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A subscription's root field.
+#[derive(Debug)]
+pub struct EventRoot {
+    pub field: String,
+    pub binding: Arc<Binding>,
+    pub(super) key: String,
+    pub(super) arguments: Arguments,
+    pub(super) carry: Carry,
+    /// The object types that the field can return.
+    pub(super) possible: BTreeSet<String>,
+    /// Whether the field's type is one object type, so that `__typename` may be left out.
+    pub(super) type_name: Option<String>,
+    pub(super) declared: Declared,
+}
+
+/// What is wrong with an event, for the operator's counters and log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventFault {
+    /// No `__typename`, and the field's type is an interface or a union.
+    TypenameMissing,
+    /// `__typename` names no type that the field can return.
+    TypenameUnknown(String),
+    /// A key field is missing or null.
+    KeyMissing(String),
+    /// A field holds a value of another type than the schema's.
+    WrongType(String),
+}
+
+impl EventFault {
+    /// The metric label.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            EventFault::TypenameMissing => "typename_missing",
+            EventFault::TypenameUnknown(_) => "typename_unknown",
+            EventFault::KeyMissing(_) => "key_missing",
+            EventFault::WrongType(_) => "wrong_type",
+        }
+    }
+
+    /// Whether the event cannot be this field's at all, so that no subscriber of the field is sent anything.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, EventFault::TypenameMissing | EventFault::TypenameUnknown(_))
+    }
+}
+
+impl EventRoot {
+    /// The field's arguments as given, with variables and defaults filled in; templates and filters read them.
+    pub fn arguments(&self, variables: &Object) -> Result<Object, Vec<GraphqlError>> {
+        self.arguments.fill(variables).map_err(|errors| {
+            errors.into_iter().map(|error| error.at_path(vec![self.key.as_str().into()])).collect()
+        })
+    }
+
+    /// Everything wrong with this payload for this field; empty for a good event. At most 16 or so are told.
+    pub fn check(&self, payload: &Object) -> Vec<EventFault> {
+        let type_name = match self.runtime_type(payload) {
+            Ok(type_name) => type_name,
+            Err(fault) => return vec![fault],
+        };
+        let mut faults = Vec::new();
+        self.declared.check(type_name, payload, &mut faults);
+        faults
+    }
+
+    /// The value the subscription's root fetch would have returned: aliases applied, `__typename` filled in.
+    pub fn root_value(&self, payload: &Object) -> Value {
+        let mut root = Object::with_capacity(1);
+        root.insert(self.key.clone(), self.carry.apply_object(payload));
+        Value::Object(root)
+    }
+
+    /// Type name and key fields of the entity the event is about, as canonical text; `None` for a non-entity.
+    /// Two events with equal text are about the same thing (conflation, revisions).
+    pub fn entity_key(&self, payload: &Object) -> Option<String> {
+        let type_name = self.runtime_type(payload).ok()?;
+        self.declared.entity_key(type_name, payload)
+    }
+
+    fn runtime_type<'a>(&'a self, payload: &'a Object) -> Result<&'a str, EventFault> {
+        match (payload.get("__typename"), &self.type_name) {
+            (None | Some(Value::Null), Some(only)) => Ok(only),
+            (None | Some(Value::Null), None) => Err(EventFault::TypenameMissing),
+            (Some(Value::String(name)), _) if self.possible.contains(name) => Ok(name),
+            (Some(Value::String(name)), _) => Err(EventFault::TypenameUnknown(name.clone())),
+            (Some(other), _) => Err(EventFault::TypenameUnknown(other.to_string())),
+        }
+    }
+}
