@@ -234,7 +234,7 @@ impl Generation {
         let resolver = Resolver::new(snapshot.subgraphs.clone(), limits.clone(), metrics.clone());
         Generation {
             number,
-            operations: Operations::new(snapshot.supergraph.clone(), limits.operations_cached_max),
+            operations: Operations::new(snapshot.supergraph.clone(), limits),
             resolver: Arc::new(resolver),
             snapshot: Arc::new(snapshot),
         }

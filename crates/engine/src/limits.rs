@@ -14,6 +14,10 @@ pub struct Limits {
     pub document_tokens_max: usize,
     /// Selection depth of one document.
     pub document_depth_max: usize,
+    /// Selections of one document with its fragments written out, fields counted once per concrete type.
+    pub document_selections_max: usize,
+    /// Planning one operation stops here with `PLANNING_FAILED`. 10 s, as Hive.
+    pub planning_timeout: Duration,
     /// Prepared operations kept; the oldest go first.
     pub operations_cached_max: usize,
     /// Open client connections of one process; more are refused with 503.
@@ -31,6 +35,8 @@ pub struct Limits {
     pub batch_events_max: usize,
     /// Representations in one `_entities` request.
     pub entities_per_request_max: usize,
+    /// Equal `_entities` requests in flight at once; what arrives meanwhile goes together in the next.
+    pub entity_requests_inflight_max: usize,
     /// A subgraph request that takes longer fails with `DOWNSTREAM_SERVICE_ERROR`.
     pub subgraph_timeout: Duration,
     /// A subgraph answer over this fails the same way.
@@ -56,6 +62,8 @@ impl Default for Limits {
             request_bytes_max: 2 << 20,
             document_tokens_max: 15_000,
             document_depth_max: 64,
+            document_selections_max: 20_000,
+            planning_timeout: Duration::from_secs(10),
             operations_cached_max: 4_096,
             connections_max: 100_000,
             subscriptions_per_connection_max: 1_000,
@@ -64,6 +72,7 @@ impl Default for Limits {
             group_backlog_max: 4_096,
             batch_events_max: 256,
             entities_per_request_max: 256,
+            entity_requests_inflight_max: 4,
             subgraph_timeout: Duration::from_secs(30),
             subgraph_bytes_max: 16 << 20,
             hook_timeout: Duration::from_secs(5),
@@ -72,6 +81,18 @@ impl Default for Limits {
             outbox_frames_max: 1_024,
             outbox_bytes_max: 4 << 20,
             shard_turns_max: 1_024,
+        }
+    }
+}
+
+impl Limits {
+    /// What `Supergraph::prepare` holds a document to.
+    pub fn bounds(&self) -> graph::operation::Bounds {
+        graph::operation::Bounds {
+            tokens_max: self.document_tokens_max,
+            depth_max: self.document_depth_max,
+            selections_max: self.document_selections_max,
+            planning_timeout: self.planning_timeout,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Request text → a prepared operation, made once per text and name and kept.
 //! Owns the cache and its bound; what preparing means is `graph`.
 
+use crate::limits::Limits;
 use graph::error::{Code, GraphqlError};
-use graph::operation::Operation;
+use graph::operation::{Bounds, Operation};
 use graph::supergraph::Supergraph;
 use indexmap::IndexMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,14 +14,16 @@ pub(crate) struct Operations {
     supergraph: Arc<Supergraph>,
     kept: Mutex<IndexMap<Key, (u64, Arc<Operation>)>>,
     kept_max: usize,
+    bounds: Bounds,
 }
 
 /// Document text and operation name.
 type Key = (String, Option<String>);
 
 impl Operations {
-    pub(crate) fn new(supergraph: Arc<Supergraph>, kept_max: usize) -> Operations {
-        Operations { supergraph, kept: Mutex::default(), kept_max: kept_max.max(1) }
+    pub(crate) fn new(supergraph: Arc<Supergraph>, limits: &Limits) -> Operations {
+        let (kept_max, bounds) = (limits.operations_cached_max.max(1), limits.bounds());
+        Operations { supergraph, kept: Mutex::default(), kept_max, bounds }
     }
 
     /// The operation and a number that names it for as long as this generation lives.
@@ -47,7 +50,8 @@ impl Operations {
     /// Planning a hostile document can take its time, so it does not take a runtime worker with it.
     async fn plan(&self, (document, name): Key) -> Result<Operation, Vec<GraphqlError>> {
         let supergraph = self.supergraph.clone();
-        let plan = move || supergraph.prepare(&document, name.as_deref());
+        let bounds = self.bounds;
+        let plan = move || supergraph.prepare(&document, name.as_deref(), &bounds);
         if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
             return plan();
         }
