@@ -1,6 +1,16 @@
 //! Runs a plan's fetches over a starting value and projects the outcome to response bytes.
 //! Owns execution; knows neither triggers nor clients.
 
+mod answer;
+mod batch;
+mod execute;
+mod project;
+mod represent;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
 use crate::identity::{Identity, Part};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -20,6 +30,7 @@ pub struct Resolver {
     pub subgraphs: HashMap<String, Arc<dyn Subgraph>>,
     pub limits: Arc<Limits>,
     pub metrics: Arc<Metrics>,
+    lanes: batch::Lanes,
 }
 
 /// How a mutation's event fields publish; the engine's `publish` implements it.
@@ -38,7 +49,7 @@ impl Resolver {
         limits: Arc<Limits>,
         metrics: Arc<Metrics>,
     ) -> Resolver {
-        Resolver { subgraphs, limits, metrics }
+        Resolver { subgraphs, limits, metrics, lanes: batch::Lanes::default() }
     }
 
     /// The request headers that any subgraph is sent.
@@ -58,7 +69,13 @@ impl Resolver {
         root: Value,
         publisher: Option<&dyn Publisher>,
     ) -> Bytes {
-        let _ = (operation, variables, identity, root, publisher);
-        todo!()
+        let (root, errors) = match &operation.plan.node {
+            None => (root, Vec::new()),
+            Some(node) => {
+                let run = execute::Run::new(self, operation, variables, identity, publisher, root);
+                run.run(node).await
+            }
+        };
+        project::project(&operation.plan.shape, variables, &root, errors)
     }
 }
