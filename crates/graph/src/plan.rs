@@ -103,8 +103,15 @@ pub enum Segment {
 pub enum Require {
     Typename,
     /// `key` is the name in the representation, `name` the one in the response so far.
-    Field { name: String, key: String, below: Vec<Require> },
-    On { names: TypeNames, below: Vec<Require> },
+    Field {
+        name: String,
+        key: String,
+        below: Vec<Require>,
+    },
+    On {
+        names: TypeNames,
+        below: Vec<Require>,
+    },
 }
 
 /// A change to an answer before it is merged, or to an object before it becomes a representation.

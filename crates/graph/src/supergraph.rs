@@ -1,6 +1,9 @@
 //! A loaded supergraph: API schema, planner, event bindings, subgraph addresses.
 //! Owns what all operations share; immutable once loaded.
 
+#[cfg(test)]
+mod tests;
+
 use crate::diagnostic::{Diagnostic, Span};
 use crate::error::GraphqlError;
 use crate::events::{self, Binding};
@@ -41,7 +44,8 @@ impl Supergraph {
         let api = Api::load(&planner.api_sdl()).map_err(|errors| diagnostics(&errors, "api schema"))?;
         let is_events = |name: &str| bindings.iter().any(|binding| binding.subgraph == name);
         let addressed = types.subgraphs().filter(|(name, _)| !is_events(name));
-        let subgraphs = addressed.map(|(name, url)| Subgraph { name: name.into(), url: url.into() }).collect();
+        let subgraphs =
+            addressed.map(|(name, url)| Subgraph { name: name.into(), url: url.into() }).collect();
         let guarded = Guarded::read(&document);
         let ground = Ground { api: Arc::new(api), types, guarded, planner, bindings: bindings.clone() };
         Ok(Supergraph { subgraphs, bindings, ground })
@@ -65,8 +69,9 @@ impl Supergraph {
 }
 
 fn planner_diagnostic(message: &str) -> Diagnostic {
-    Diagnostic::error(format!("the supergraph cannot be planned on: {message}"))
-        .help("compose it again with `tidegate compose`, or check the supergraph with the composer that made it")
+    Diagnostic::error(format!("the supergraph cannot be planned on: {message}")).help(
+        "compose it again with `tidegate compose`, or check the supergraph with the composer that made it",
+    )
 }
 
 fn diagnostics(errors: &DiagnosticList, source: &str) -> Vec<Diagnostic> {

@@ -107,9 +107,9 @@ impl Flight {
     fn board(&mut self, waiting: Waiting, entities_max: usize) -> Option<Waiting> {
         let held: usize = self.lists.iter().map(Vec::len).sum();
         let known = self.known.iter();
-        let new = known.zip(&waiting.lists).flat_map(|(known, list)| {
-            list.iter().filter(|text| !known.contains_key(*text))
-        });
+        let new = known
+            .zip(&waiting.lists)
+            .flat_map(|(known, list)| list.iter().filter(|text| !known.contains_key(*text)));
         if !self.members.is_empty() && held + new.count() > entities_max {
             return Some(waiting);
         }

@@ -172,7 +172,8 @@ fn write_json(out: &mut Vec<u8>, value: &Value) -> bool {
 
 fn int(number: &serde_json::Number) -> Option<i32> {
     let whole = number.as_i64().or_else(|| {
-        let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= f64::from(i32::MAX));
+        let float =
+            number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= f64::from(i32::MAX));
         float.map(|float| float as i64)
     });
     whole.and_then(|whole| i32::try_from(whole).ok())

@@ -30,13 +30,14 @@ pub(super) fn visit<'v, 'p>(
     place: &mut Place<'p>,
     visitor: &mut dyn FnMut(&'v Value, &[Step<'p>]),
 ) {
-    let enter = |items: &'v [Value], rest, place: &mut Place<'p>, visitor: &mut dyn FnMut(&'v Value, &[_])| {
-        for (index, item) in items.iter().enumerate() {
-            place.push(Step::Index(index));
-            visit(item, rest, place, visitor);
-            place.pop();
-        }
-    };
+    let enter =
+        |items: &'v [Value], rest, place: &mut Place<'p>, visitor: &mut dyn FnMut(&'v Value, &[_])| {
+            for (index, item) in items.iter().enumerate() {
+                place.push(Step::Index(index));
+                visit(item, rest, place, visitor);
+                place.pop();
+            }
+        };
     match (path.split_first(), value) {
         (None, Value::Array(items)) => enter(items, path, place, visitor),
         (None, value) => visitor(value, place),

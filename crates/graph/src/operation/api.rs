@@ -11,6 +11,7 @@ use apollo_compiler::response::JsonMap;
 use apollo_compiler::validation::{DiagnosticList, Valid};
 use apollo_compiler::{ExecutableDocument, Node, Schema, introspection};
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// Directives that mean something to a client; all others are the composer's and the gateway's own.
 const PUBLIC_DIRECTIVES: [&str; 3] = ["deprecated", "specifiedBy", "oneOf"];
@@ -99,8 +100,22 @@ fn public(mut document: ast::Document) -> ast::Document {
         }
         other => !other.name().is_some_and(|name| is_private(name)),
     });
+    // The planner's pruning drops inaccessible types, but leaves their names in unions and `implements`.
+    let defined: HashSet<_> = document.definitions.iter().filter_map(Definition::name).cloned().collect();
     for definition in &mut document.definitions {
         strip(definition);
+        match definition {
+            Definition::UnionTypeDefinition(node) => {
+                node.make_mut().members.retain(|member| defined.contains(member));
+            }
+            Definition::ObjectTypeDefinition(node) => {
+                node.make_mut().implements_interfaces.retain(|interface| defined.contains(interface));
+            }
+            Definition::InterfaceTypeDefinition(node) => {
+                node.make_mut().implements_interfaces.retain(|interface| defined.contains(interface));
+            }
+            _ => {}
+        }
     }
     document
 }

@@ -34,17 +34,14 @@ pub(crate) fn prepare(
     bounds: &Bounds,
 ) -> Result<Operation, Vec<GraphqlError>> {
     let document = validate(&ground.api, text, bounds)?;
-    let operation = document.operations.get(operation_name).map_err(|error| {
-        vec![GraphqlError::new(Code::BadRequest, error.message().to_string())]
-    })?;
+    let operation = document
+        .operations
+        .get(operation_name)
+        .map_err(|error| vec![GraphqlError::new(Code::BadRequest, error.message().to_string())])?;
     let name = operation.name.as_ref().map(ToString::to_string);
     hold_bounds(&document, operation, bounds)?;
-    let compiler = ShapeCompiler::new(
-        &ground.api.schema,
-        &ground.api.implementers,
-        &document,
-        bounds.selections_max,
-    );
+    let compiler =
+        ShapeCompiler::new(&ground.api.schema, &ground.api.implementers, &document, bounds.selections_max);
     let shape = compiler.compile(&operation.selection_set).map_err(|_| vec![too_large(bounds)])?;
     let (kind, root) = match operation.operation_type {
         OperationType::Query => (Kind::Query, Root::Query),
@@ -66,9 +63,8 @@ pub(crate) fn prepare(
     let Compiled { node, event } = planned.map_err(|message| {
         vec![GraphqlError::new(Code::PlanningFailed, format!("the operation cannot be planned: {message}"))]
     })?;
-    let introspects = operation
-        .root_fields(&document)
-        .any(|field| field.name == "__schema" || field.name == "__type");
+    let introspects =
+        operation.root_fields(&document).any(|field| field.name == "__schema" || field.name == "__type");
     let plan = Arc::new(Plan { node: with_introspection(node, introspects), shape });
     Ok(Operation {
         kind,
@@ -128,9 +124,8 @@ fn hold_bounds(
     if size.selections > bounds.selections_max {
         return Err(vec![too_large(bounds)]);
     }
-    apollo_compiler::introspection::check_max_depth(document, operation).map_err(|error| {
-        vec![GraphqlError::new(Code::GraphqlValidationFailed, error.message().to_string())]
-    })
+    apollo_compiler::introspection::check_max_depth(document, operation)
+        .map_err(|error| vec![GraphqlError::new(Code::GraphqlValidationFailed, error.message().to_string())])
 }
 
 fn root_arguments(

@@ -51,8 +51,7 @@ impl Guarded {
         if self.0.is_empty() {
             return Vec::new();
         }
-        let mut walk =
-            Walk { api, document, coordinates: BTreeSet::new(), spreads: HashSet::new() };
+        let mut walk = Walk { api, document, coordinates: BTreeSet::new(), spreads: HashSet::new() };
         walk.coordinates.insert(set.ty.to_string());
         walk.set(set);
         let found: BTreeMap<&String, &Vec<Rule>> =

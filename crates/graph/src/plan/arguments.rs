@@ -39,7 +39,10 @@ impl Arguments {
                 name: definition.name.to_string(),
                 required: definition.ty.is_non_null(),
                 value: given.map(|value| input(schema, &definition.ty, value)),
-                default: definition.default_value.as_ref().map(|value| constant(schema, &definition.ty, value)),
+                default: definition
+                    .default_value
+                    .as_ref()
+                    .map(|value| constant(schema, &definition.ty, value)),
             }
         });
         Arguments(arguments.collect())
@@ -105,7 +108,8 @@ fn object(schema: &Schema, ty: &Type, members: &[(apollo_compiler::Name, Node<Li
     let Some(ExtendedType::InputObject(definition)) = schema.types.get(ty.inner_named_type()) else {
         // A custom scalar: the literal is passed on as it is.
         let any = Type::Named(ty.inner_named_type().clone());
-        let members = members.iter().map(|(name, value)| (name.to_string(), input(schema, &any, value), None));
+        let members =
+            members.iter().map(|(name, value)| (name.to_string(), input(schema, &any, value), None));
         return Input::Object(members.collect());
     };
     let fields = definition.fields.values().filter_map(|field| {

@@ -239,8 +239,11 @@ impl Compiler<'_> {
                     && binding.subgraph == fetch.service_name
             };
             let binding = self.bindings.iter().find(bound).cloned().ok_or_else(|| {
-                format!("`{}.{}` is declared by the events subgraph `{}` without a directive that binds it \
-                     to a broker", self.root_type, field.name, fetch.service_name)
+                format!(
+                    "`{}.{}` is declared by the events subgraph `{}` without a directive that binds it \
+                     to a broker",
+                    self.root_type, field.name, fetch.service_name
+                )
             })?;
             let facts = self.types.field(self.root_type, &field.name);
             let type_name = facts.map_or("", |facts| facts.ty.inner_named_type().as_str()).to_owned();

@@ -156,10 +156,14 @@ impl<'a> ShapeCompiler<'a> {
 
     fn possible(&self, name: &Name) -> Vec<Name> {
         match self.schema.types.get(name) {
-            Some(ExtendedType::Union(union)) => union.members.iter().map(|member| member.name.clone()).collect(),
-            Some(ExtendedType::Interface(_)) => {
-                self.implementers.get(name).map(|all| all.objects.iter().cloned().collect()).unwrap_or_default()
+            Some(ExtendedType::Union(union)) => {
+                union.members.iter().map(|member| member.name.clone()).collect()
             }
+            Some(ExtendedType::Interface(_)) => self
+                .implementers
+                .get(name)
+                .map(|all| all.objects.iter().cloned().collect())
+                .unwrap_or_default(),
             _ => vec![name.clone()],
         }
     }
@@ -189,7 +193,8 @@ impl<'a> ShapeCompiler<'a> {
                     (Some(&fragment.selection_set.ty), &fragment.selection_set)
                 }
             };
-            if condition.is_none_or(|condition| condition == concrete || self.schema.is_subtype(condition, concrete))
+            if condition
+                .is_none_or(|condition| condition == concrete || self.schema.is_subtype(condition, concrete))
             {
                 self.collect(concrete, below, &guards, groups);
             }
@@ -254,7 +259,9 @@ fn guarded(outer: &[Guard], selection: &AstSelection) -> Option<Vec<Guard>> {
     let mut guards = outer.to_vec();
     for (directive, include) in [("include", true), ("skip", false)] {
         let condition = selection.directives().get(directive);
-        let Some(value) = condition.and_then(|found| found.specified_argument_by_name("if")) else { continue };
+        let Some(value) = condition.and_then(|found| found.specified_argument_by_name("if")) else {
+            continue;
+        };
         match (value.to_bool(), value.as_variable()) {
             (Some(literal), _) if literal != include => return None,
             (None, Some(variable)) => {
