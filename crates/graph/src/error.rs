@@ -13,7 +13,7 @@ pub struct GraphqlError {
     /// 1-based (line, column) pairs in the client's document.
     pub locations: Vec<(usize, usize)>,
     /// Further `extensions` beside the code.
-    pub extensions: crate::Object,
+    pub extensions: Box<crate::Object>,
 }
 
 /// The closed set of `extensions.code` values; those of Apollo, Hive and Cosmo where one exists.
@@ -70,7 +70,7 @@ impl GraphqlError {
             code,
             path: Vec::new(),
             locations: Vec::new(),
-            extensions: crate::Object::new(),
+            extensions: Box::default(),
         }
     }
 
@@ -93,7 +93,7 @@ impl GraphqlError {
         }
         let mut extensions = self.extensions.clone();
         extensions.entry("code").or_insert_with(|| self.code.as_str().into());
-        error["extensions"] = Value::Object(extensions);
+        error["extensions"] = Value::Object(*extensions);
         error
     }
 }

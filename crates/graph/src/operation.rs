@@ -75,7 +75,7 @@ pub enum Rule {
 impl Operation {
     /// Coerces the given variables by the GraphQL rules: defaults filled in, unknown ones dropped.
     pub fn coerce(&self, variables: &Object) -> Result<Object, Vec<GraphqlError>> {
-        self.api.coerce(&self.document, self.name.as_deref(), variables).map_err(|error| vec![error])
+        self.api.coerce(&self.document, self.name.as_deref(), variables)
     }
 
     /// The root meta-fields (`__schema`, `__type`) under their response keys.

@@ -19,7 +19,7 @@ pub(super) struct Answer {
 pub(super) struct AnswerError {
     pub(super) path: Vec<Value>,
     message: String,
-    extensions: Object,
+    extensions: Box<Object>,
 }
 
 impl Answer {
@@ -56,7 +56,7 @@ impl AnswerError {
         let mut error = AnswerError {
             path: Vec::new(),
             message: format!("subgraph `{subgraph}` {what}"),
-            extensions: Object::new(),
+            extensions: Box::default(),
         };
         error.extensions.insert("serviceName".into(), subgraph.into());
         error
@@ -71,7 +71,7 @@ impl AnswerError {
             read.message = message;
         }
         if let Some(Value::Object(extensions)) = error.remove("extensions") {
-            read.extensions = extensions;
+            read.extensions = Box::new(extensions);
             read.extensions.insert("serviceName".into(), subgraph.into());
         }
         if let Some(Value::Array(path)) = error.remove("path") {

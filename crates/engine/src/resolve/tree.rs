@@ -48,10 +48,8 @@ pub(super) fn visit<'v, 'p>(
             visit(member, rest, place, visitor);
             place.pop();
         }
-        (Some((Segment::On(names), rest)), Value::Object(members)) => {
-            if meets(members, names) {
-                visit(value, rest, place, visitor);
-            }
+        (Some((Segment::On(names), rest)), Value::Object(members)) if meets(members, names) => {
+            visit(value, rest, place, visitor);
         }
         (Some((Segment::On(_), _)), Value::Array(items)) => enter(items, path, place, visitor),
         _ => {}

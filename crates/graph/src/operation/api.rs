@@ -41,12 +41,12 @@ impl Api {
         document: &Valid<ExecutableDocument>,
         name: Option<&str>,
         variables: &Object,
-    ) -> Result<Object, GraphqlError> {
+    ) -> Result<Object, Vec<GraphqlError>> {
         let refuse = |error: RequestError| {
             let place = error.location().and_then(|span| span.line_column(&document.sources));
             let mut refusal = GraphqlError::new(Code::BadUserInput, error.message().to_string());
             refusal.locations = place.into_iter().map(|place| (place.line, place.column)).collect();
-            refusal
+            vec![refusal]
         };
         let operation = document.operations.get(name).map_err(refuse)?;
         if operation.variables.is_empty() {

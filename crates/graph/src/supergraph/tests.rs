@@ -42,6 +42,9 @@ fn outline(node: &Node) -> String {
             format!("{sign}${}?{}", guard.variable, outline(node))
         }
         Node::Fetch(fetch) => format!("{}[{}]", fetch.question.subgraph, fetch.keys.join(" ")),
+        Node::Entities(entities) if entities.targets.len() > 1 => {
+            format!("{}×{}", entities.question.subgraph, entities.targets.len())
+        }
         Node::Entities(entities) => entities.question.subgraph.to_string(),
         Node::Publish(fields) => {
             let fields = fields.iter().map(|field| format!("{}={}", field.key, field.binding.field));
@@ -58,6 +61,10 @@ fn plans() {
         ("subscription { orderUpdated(id: 1) { id status } }", ""),
         ("subscription { orderUpdated(id: 1) { id total } }", "orders"),
         ("subscription { orderUpdated(id: 1) { total customer { name } } }", "orders > users"),
+        (
+            "subscription { orderUpdated(id: 1) { customer { reviewCount } items { product { reviews { id } } } } }",
+            "orders > reviews×2",
+        ),
         ("subscription { feed { ... on Order { total } ... on Review { body } } }", "(orders & reviews)"),
         ("subscription { nodeChanged { id ... on Product { price } } }", "products"),
         ("query { product(id: 1) { reviews { author { name } } } }", "products[product] > reviews"),
