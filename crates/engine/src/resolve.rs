@@ -24,8 +24,8 @@ use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// What resolving needs around it; one per snapshot, shared by all rounds, so that fetches in flight together can be
-/// batched and deduplicated.
+/// What resolving needs around it; one per snapshot, shared by all rounds, so that fetches in flight
+/// together can be batched and deduplicated.
 pub struct Resolver {
     pub subgraphs: HashMap<String, Arc<dyn Subgraph>>,
     pub limits: Arc<Limits>,

@@ -27,10 +27,12 @@ pub struct Operation {
     pub plan: Arc<Plan>,
     /// For a subscription: the root field and how an event becomes its value.
     pub event: Option<EventRoot>,
-    /// What `@authenticated`, `@requiresScopes` and `@policy` ask of the caller, one entry per guarded coordinate.
+    /// What `@authenticated`, `@requiresScopes` and `@policy` ask of the caller, one entry per guarded
+    /// coordinate.
     pub requirements: Vec<Requirement>,
-    /// Variables the plan's fetches, `@skip`/`@include` and projection read. A variable that only the event root's
-    /// own arguments read (subjects, filters) is not among them, so subscribers that differ only there can share.
+    /// Variables the plan's fetches, `@skip`/`@include` and projection read. A variable that only the event
+    /// root's own arguments read (subjects, filters) is not among them, so subscribers that differ only
+    /// there can share.
     pub variables_read: BTreeSet<String>,
     api: Arc<Api>,
     document: Valid<ExecutableDocument>,

@@ -30,7 +30,8 @@ pub struct Subgraph {
 }
 
 impl Supergraph {
-    /// Loads join-spec SDL as `compose::compose` or `compose::splice` wrote it. Never panics: the planner is fenced.
+    /// Loads join-spec SDL as `compose::compose` or `compose::splice` wrote it. Never panics: the planner is
+    /// fenced.
     pub fn load(sdl: &str) -> Result<Supergraph, Vec<Diagnostic>> {
         let document = ast::Document::parse(sdl, "supergraph.graphql");
         let document = document.map_err(|with| diagnostics(&with.errors, "supergraph.graphql"))?;

@@ -95,7 +95,8 @@ impl<'a> Run<'a> {
 
     async fn fetch(&self, fetch: &Fetch) {
         let key = self.lane(&fetch.question, Vec::new());
-        // Only events may share: they ask for the same thing at the same time by themselves, not by a client's will.
+        // Only events may share: they ask for the same thing at the same time by themselves, not by a
+        // client's will.
         let mut answer = if self.operation.kind == Kind::Subscription {
             let mut answers = self.resolver.ask(&key, Vec::new()).await.answers;
             answers.pop().map(|answer| (answer.data.clone(), answer.errors.clone())).unwrap_or_default()

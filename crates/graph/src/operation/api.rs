@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::collections::HashSet;
 
 /// Directives that mean something to a client; all others are the composer's and the gateway's own.
-const PUBLIC_DIRECTIVES: [&str; 3] = ["deprecated", "specifiedBy", "oneOf"];
+const PUBLIC_DIRECTIVES: [&str; 2] = ["deprecated", "specifiedBy"];
 
 /// Prefixes of the specifications that composed schemas import.
 const PRIVATE_PREFIXES: [&str; 7] =
@@ -28,7 +28,8 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// `sdl` is the planner's consumer schema, in which directives and types of unknown specifications may be left.
+    /// `sdl` is the planner's consumer schema, in which directives and types of unknown specifications may
+    /// be left.
     pub(crate) fn load(sdl: &str) -> Result<Api, DiagnosticList> {
         let document = ast::Document::parse(sdl, "api.graphql").map_err(|with| with.errors)?;
         let schema = Schema::parse_and_validate(public(document).to_string(), "api.graphql");
@@ -94,7 +95,7 @@ fn is_private(name: &str) -> bool {
 fn public(mut document: ast::Document) -> ast::Document {
     let built_in = ["Int", "Float", "String", "Boolean", "ID"];
     document.definitions.retain(|definition| match definition {
-        Definition::DirectiveDefinition(directive) => directive.name == "oneOf",
+        Definition::DirectiveDefinition(_) => false,
         Definition::ScalarTypeDefinition(scalar) => {
             !built_in.contains(&scalar.name.as_str()) && !is_private(&scalar.name)
         }

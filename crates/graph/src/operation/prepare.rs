@@ -165,7 +165,8 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    /// `is_event_root`: arguments of these fields are the event root's own, read by templates and filters alone.
+    /// `is_event_root`: arguments of these fields are the event root's own, read by templates and filters
+    /// alone.
     fn set(&mut self, set: &'a SelectionSet, is_event_root: bool) {
         for selection in &set.selections {
             self.directives(selection.directives());

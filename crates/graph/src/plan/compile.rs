@@ -44,6 +44,9 @@ impl Compiler<'_> {
         };
         let mut compiled = Compiled::default();
         compiled.node = self.node(node, &mut compiled.event)?;
+        if self.root == Root::Subscription && compiled.event.is_none() {
+            return Err("the plan has no event to start from".into());
+        }
         Ok(compiled)
     }
 

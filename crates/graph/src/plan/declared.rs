@@ -1,4 +1,5 @@
-//! What an events subgraph declares about its payloads: keys and field types, as far as one root field reaches.
+//! What an events subgraph declares about its payloads: keys and field types, as far as one root field
+//! reaches.
 //! Owns the judgement of a payload against them; never changes a payload.
 
 use super::event::EventFault;
@@ -10,7 +11,8 @@ use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 
-/// Faults told about one payload; one is enough to find the publisher, a hostile payload could hold a million.
+/// Faults told about one payload; one is enough to find the publisher, a hostile payload could hold a
+/// million.
 const FAULTS_MAX: usize = 16;
 
 /// The types that one root field's payload can hold.

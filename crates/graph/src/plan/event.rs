@@ -57,7 +57,8 @@ impl EventFault {
 }
 
 impl EventRoot {
-    /// The field's arguments as given, with variables and defaults filled in; templates and filters read them.
+    /// The field's arguments as given, with variables and defaults filled in; templates and filters read
+    /// them.
     pub fn arguments(&self, variables: &Object) -> Result<Object, Vec<GraphqlError>> {
         self.arguments.fill(variables).map_err(|errors| {
             errors.into_iter().map(|error| error.at_path(vec![self.key.as_str().into()])).collect()

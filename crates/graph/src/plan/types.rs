@@ -1,4 +1,5 @@
-//! Type facts of the whole supergraph, inaccessible parts too: who can be what, and what each subgraph declares.
+//! Type facts of the whole supergraph, inaccessible parts too: who can be what, and what each subgraph
+//! declares.
 //! Owns look-ups read from the join directives; never looks at an operation.
 
 use apollo_compiler::ast::{self, Definition, Type};
@@ -124,7 +125,8 @@ impl Types {
         names
     }
 
-    /// The abstract types an object belongs to. An `@interfaceObject` subgraph calls its entities by these names.
+    /// The abstract types an object belongs to. An `@interfaceObject` subgraph calls its entities by these
+    /// names.
     pub(crate) fn abstracts_of(&self, object: &str) -> BTreeSet<String> {
         let belongs = self.possible.iter().filter(|(_, members)| members.contains(object));
         belongs.map(|(name, _)| name.clone()).collect()

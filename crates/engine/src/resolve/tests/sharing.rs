@@ -59,7 +59,8 @@ async fn what_arrives_while_enough_are_in_flight_goes_together() {
     let mut first = Box::pin(world.respond_to(&operation, json!({}), json!({ "id": 1 }), &identity));
     assert!(poll!(&mut first).is_pending());
     tokio::time::sleep(Duration::from_millis(1)).await;
-    // The same entity as the one in flight among them: that request may be older than this event, so it is asked again.
+    // The same entity as the one in flight among them: that request may be older than this event, so it is
+    // asked again.
     let later = orders(1..=20);
     let later = respond_all(&world, ORDER, &later, &identity);
     let (_, later) = futures::join!(first, later);
@@ -70,7 +71,8 @@ async fn what_arrives_while_enough_are_in_flight_goes_together() {
 #[tokio::test]
 async fn sharing_never_crosses_what_differs() {
     let other_document = "subscription { orderUpdated(id: 1) { id note } }";
-    let zip = "subscription($z: String) { orderUpdated(id: 1) { items { product { shippingEstimate(zip: $z) } } } }";
+    let zip = "subscription($z: String) { orderUpdated(id: 1) { items { product { \
+               shippingEstimate(zip: $z) } } } }";
     let (ann, bob) = (caller("ann"), caller("bob"));
     let run = async |forwarding: &[&str], left: (&str, Value, &Identity), right: (&str, Value, &Identity)| {
         let world = World::with(&[], forwarding, Limits::default());

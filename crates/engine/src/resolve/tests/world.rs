@@ -1,4 +1,5 @@
-//! Fake subgraphs over JSON: they answer any document the planner writes, count what they are asked, and can misbehave.
+//! Fake subgraphs over JSON: they answer any document the planner writes, count what they are asked, and can
+//! misbehave.
 //! Owns the fixtures of the resolver's tests; holds no expectation.
 
 use crate::identity::Identity;
