@@ -66,7 +66,7 @@ fn plans() {
         ("subscription { orderUpdated(id: 1) { id total } }", "orders"),
         ("subscription { orderUpdated(id: 1) { total customer { name } } }", "orders > users"),
         (
-            "subscription { orderUpdated(id: 1) { customer { reviewCount } items { product { reviews { id }}}}}",
+            "subscription { orderUpdated(id: 1) { customer { reviewCount } items { product { reviews {id}}}}}",
             "orders > reviews×2",
         ),
         ("subscription { feed { ... on Order { total } ... on Review { body } } }", "(orders & reviews)"),
@@ -84,7 +84,7 @@ fn plans() {
             "(introspect & users[user])",
         ),
         (
-            "mutation { a: createOrder(order: {id: 1}) { success } b: createOrder(order: {id: 2}) { success }}",
+            "mutation { a: createOrder(order: {id:1}) { success } b: createOrder(order: {id:2}) { success }}",
             "broker[a=createOrder b=createOrder]",
         ),
         (
