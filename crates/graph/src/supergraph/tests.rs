@@ -5,6 +5,7 @@ use super::Supergraph;
 use crate::Object;
 use crate::operation::{Bounds, Kind, Operation, Rule};
 use crate::plan::{EventFault, Node};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -66,7 +67,8 @@ fn plans() {
         ("subscription { orderUpdated(id: 1) { id total } }", "orders"),
         ("subscription { orderUpdated(id: 1) { total customer { name } } }", "orders > users"),
         (
-            "subscription { orderUpdated(id: 1) { customer { reviewCount } items { product { reviews {id}}}}}",
+            "subscription { orderUpdated(id: 1) { customer { reviewCount } \
+             items { product { reviews { id } } } } }",
             "orders > reviews×2",
         ),
         ("subscription { feed { ... on Order { total } ... on Review { body } } }", "(orders & reviews)"),
@@ -338,4 +340,44 @@ fn entity_keys_name_the_entity() {
     assert_ne!(one, key(feed, json!({ "__typename": "Order", "id": 2 })));
     assert_eq!(key(feed, json!({ "__typename": "Order" })), None);
     assert_eq!(key(feed, json!({ "__typename": "Reconnected", "at": "x" })), None);
+}
+
+/// JSON of any shape, with the names that mean something among its members.
+fn any_json() -> impl Strategy<Value = Value> {
+    let names = prop::sample::select(vec!["__typename", "id", "status", "at", "x"]);
+    let words = prop::sample::select(vec!["Order", "Review", "Reconnected", "Node", "PLACED", "1", ""]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        words.prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 4, move |inner| {
+        let members = prop::collection::vec((names.clone(), inner.clone()), 0..4);
+        let object =
+            |members: Vec<(&str, Value)>| members.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        prop_oneof![
+            prop::collection::vec(inner, 0..4).prop_map(Value::Array),
+            members.prop_map(move |members| Value::Object(object(members))),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_payload_makes_an_event_root_panic(payload in any_json()) {
+        static ROOTS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
+            let selections = ["orderUpdated(id: 1) { id total }", "feed { __typename }", "nodeChanged { id }"];
+            selections.map(|selection| prepare(&format!("subscription {{ {selection} }}"))).into()
+        });
+        let Value::Object(payload) = payload else { return Ok(()) };
+        for event in ROOTS.iter().filter_map(|operation| operation.event.as_ref()) {
+            let faults = event.check(&payload);
+            prop_assert!(event.root_value(&payload).is_object());
+            if faults.iter().any(|fault| fault.is_fatal() || matches!(fault, EventFault::KeyMissing(_))) {
+                prop_assert_eq!(event.entity_key(&payload), None);
+            }
+        }
+    }
 }

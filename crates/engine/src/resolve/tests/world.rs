@@ -29,7 +29,7 @@ static SHOP: LazyLock<Supergraph> = LazyLock::new(|| {
 #[derive(Clone)]
 pub(super) enum Behaviour {
     Answer,
-    Say(&'static str),
+    Say(String),
     Fail(SubgraphError),
     /// Answers after this long (of the paused clock).
     Delay(Duration),
@@ -54,7 +54,7 @@ impl Subgraph for Fake {
         self.headers.lock().unwrap().push(fetch.headers);
         match self.behaviour.clone() {
             Behaviour::Answer => {}
-            Behaviour::Say(text) => return Ok(Bytes::from_static(text.as_bytes())),
+            Behaviour::Say(text) => return Ok(text.into()),
             Behaviour::Fail(error) => return Err(error),
             Behaviour::Delay(time) => tokio::time::sleep(time).await,
             Behaviour::Never => futures::future::pending().await,
