@@ -368,7 +368,8 @@ proptest! {
     #[test]
     fn no_payload_makes_an_event_root_panic(payload in any_json()) {
         static ROOTS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
-            let selections = ["orderUpdated(id: 1) { id total }", "feed { __typename }", "nodeChanged { id }"];
+            let selections =
+                ["orderUpdated(id: 1) { id total }", "feed { __typename }", "nodeChanged { id }"];
             selections.map(|selection| prepare(&format!("subscription {{ {selection} }}"))).into()
         });
         let Value::Object(payload) = payload else { return Ok(()) };
