@@ -6,13 +6,15 @@ mod carry;
 mod compile;
 mod declared;
 mod event;
+mod fault;
 mod planner;
 mod shape;
 mod types;
 
 pub use arguments::Arguments;
 pub use carry::Carry;
-pub use event::{EventFault, EventRoot};
+pub use event::EventRoot;
+pub use fault::EventFault;
 pub use shape::{Completion, Field, Guard, Selection, Shape, When, Wrap};
 
 pub(crate) use compile::{Compiled, Compiler};

@@ -41,20 +41,14 @@ async fn subgraphs_that_misbehave_cost_one_response_its_fields() {
         (say(r#"{"data":{"_entities":null}}"#), "subgraph `orders` answered with too few entities"),
         (say(r#"{"data":{"_entities":{}}}"#), "subgraph `orders` answered with too few entities"),
         (say(r#"{"data":{"_entities":[]}}"#), "subgraph `orders` answered with too few entities"),
-        (
-            say(r#"{"data":{"_entities":["x"]}}"#),
-            "subgraph `orders` answered with an entity that is no object",
-        ),
+        (say(r#"{"data":{"_entities":["x"]}}"#), no_object),
         (say(r#"{"data":null,"errors":[{"message":"m"}]}"#), "m"),
         (
             say(r#"{"data":null,"errors":["m"]}"#),
             "subgraph `orders` answered with an error that is no object",
         ),
         (say(r#"{"errors":[{"path":7}]}"#), "subgraph `orders` answered with an error that has no message"),
-        (
-            say(r#"{"errors":7,"data":{"_entities":[7]}}"#),
-            "subgraph `orders` answered with an entity that is no object",
-        ),
+        (say(r#"{"errors":7,"data":{"_entities":[7]}}"#), no_object),
         (Behaviour::Fail(SubgraphError::Status(503)), "subgraph `orders` answered with status 503"),
         (Behaviour::Fail(SubgraphError::TooLarge(9)), "subgraph `orders` answer is larger than 9 bytes"),
         (

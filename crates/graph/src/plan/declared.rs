@@ -2,7 +2,7 @@
 //! reaches.
 //! Owns the judgement of a payload against them; never changes a payload.
 
-use super::event::EventFault;
+use super::fault::EventFault;
 use super::types::Types;
 use crate::Object;
 use crate::scalar::{Scalar, ScalarKind};

@@ -1,9 +1,10 @@
 //! A subscription's root field: its arguments, and how an event becomes its value.
-//! Owns what is wrong with an event; never filters, never fetches.
+//! Owns which type an event is of; never filters, never fetches.
 
 use super::arguments::Arguments;
 use super::carry::Carry;
 use super::declared::Declared;
+use super::fault::EventFault;
 use crate::Object;
 use crate::error::GraphqlError;
 use crate::events::Binding;
@@ -24,36 +25,6 @@ pub struct EventRoot {
     /// Whether the field's type is one object type, so that `__typename` may be left out.
     pub(super) type_name: Option<String>,
     pub(super) declared: Declared,
-}
-
-/// What is wrong with an event, for the operator's counters and log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EventFault {
-    /// No `__typename`, and the field's type is an interface or a union.
-    TypenameMissing,
-    /// `__typename` names no type that the field can return.
-    TypenameUnknown(String),
-    /// A key field is missing or null.
-    KeyMissing(String),
-    /// A field holds a value of another type than the schema's.
-    WrongType(String),
-}
-
-impl EventFault {
-    /// The metric label.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            EventFault::TypenameMissing => "typename_missing",
-            EventFault::TypenameUnknown(_) => "typename_unknown",
-            EventFault::KeyMissing(_) => "key_missing",
-            EventFault::WrongType(_) => "wrong_type",
-        }
-    }
-
-    /// Whether the event cannot be this field's at all, so that no subscriber of the field is sent anything.
-    pub fn is_fatal(&self) -> bool {
-        matches!(self, EventFault::TypenameMissing | EventFault::TypenameUnknown(_))
-    }
 }
 
 impl EventRoot {
