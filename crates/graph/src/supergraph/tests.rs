@@ -147,6 +147,13 @@ fn refusals_have_codes_and_places() {
 }
 
 #[test]
+fn planning_is_bounded_in_time() {
+    let bounds = Bounds { planning_timeout: Duration::ZERO, ..BOUNDS };
+    let errors = shop().prepare("{ product(id: 1) { reviews { id } } }", None, &bounds).expect_err("no time");
+    assert_eq!(errors[0].code.as_str(), "PLANNING_FAILED");
+}
+
+#[test]
 fn no_schema_text_makes_loading_panic() {
     let whole = include_str!("../../fixtures/shop.graphql");
     let cases = [
