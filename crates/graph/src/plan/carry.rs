@@ -2,7 +2,7 @@
 //! Owns aliases, `__typename` and ID coercion of payloads; never decides whether a payload is good.
 
 use super::types::Types;
-use super::{TypeNames, planner::ast};
+use super::{RewriteSegment, TypeNames, planner::ast};
 use crate::Object;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -38,6 +38,13 @@ impl Carry {
             is_id: name == "ID",
             items: compile_items(types, fragments, name, set),
         }
+    }
+
+    /// Where types behind an interface or a union have fields of one response key and different types, the planner
+    /// asks for them under made-up aliases and renames them in the answer. There is no answer here: the name
+    /// is put right before the first event.
+    pub(super) fn rename(&mut self, path: &[RewriteSegment], to: &str) {
+        rename(&mut self.items, path, to);
     }
 
     /// The value under the names of the selection; members that were not asked for are left out.
@@ -87,6 +94,25 @@ fn compile_items(
         }
     });
     compiled.collect()
+}
+
+fn rename(items: &mut [Item], path: &[RewriteSegment], to: &str) {
+    let Some((first, rest)) = path.split_first() else { return };
+    for item in items {
+        match (item, first) {
+            (Item::Field { key, .. }, RewriteSegment::Key(name)) if rest.is_empty() && key == name => {
+                *key = to.to_owned();
+            }
+            (Item::Field { key, carry, .. }, RewriteSegment::Key(name)) if key == name => {
+                carry.rename(rest, to)
+            }
+            (Item::On { items, .. }, RewriteSegment::Key(_)) => rename(items, path, to),
+            (Item::On { names, items }, RewriteSegment::On(wanted)) if !names.is_disjoint(wanted) => {
+                rename(items, rest, to);
+            }
+            _ => {}
+        }
+    }
 }
 
 fn write(items: &[Item], type_name: Option<&str>, members: &Object, carried: &mut Object) {

@@ -250,7 +250,15 @@ impl Compiler<'_> {
             })?;
             let facts = self.types.field(self.root_type, &field.name);
             let type_name = facts.map_or("", |facts| facts.ty.inner_named_type().as_str()).to_owned();
-            let carry = Carry::compile(self.types, &fragments, &type_name, &field.selections);
+            let mut carry = Carry::compile(self.types, &fragments, &type_name, &field.selections);
+            for rewrite in self.rewrites(fetch.output_rewrites.clone()) {
+                if let Rewrite::Rename { path, to } = rewrite
+                    && let Some((RewriteSegment::Key(root), below)) = path.split_first()
+                    && *root == key
+                {
+                    carry.rename(below, &to);
+                }
+            }
             let (arguments, when) = self.fields.remove(&key).unwrap_or_default();
             fields.push(BrokerField { key, type_name, binding, arguments, when, carry });
         }

@@ -305,6 +305,17 @@ fn events_become_root_values() {
     assert_eq!(root, json!({ "orderUpdated": { "__typename": "Order", "id": "1" } }));
 }
 
+/// `id` is an `Int` here and an `ID` there, so the planner asks for one of them under an alias of its own.
+#[test]
+fn keys_of_different_types_keep_their_names() {
+    let document = "subscription { feed { ... on Order { total } ... on Employee { role } } }";
+    let event = prepare(document).event.expect("a root");
+    for (name, id, carried) in [("Order", json!("7"), json!("7")), ("Employee", json!(7), json!(7))] {
+        let root = event.root_value(&object(json!({ "__typename": name, "id": id })));
+        assert_eq!(root, json!({ "feed": { "__typename": name, "id": carried } }));
+    }
+}
+
 #[test]
 fn events_are_checked() {
     use EventFault::{KeyMissing, TypenameMissing, TypenameUnknown, WrongType};
