@@ -24,6 +24,11 @@ pub struct Limits {
     pub connections_max: usize,
     /// Subscriptions of one connection; more get `TOO_MANY_SUBSCRIPTIONS`.
     pub subscriptions_per_connection_max: usize,
+    /// Operations of one connection that may be on their way through the engine at once (a live subscription is not);
+    /// beyond it the connection is not read until one comes back, so TCP slows that client alone.
+    pub operations_inflight_per_connection_max: usize,
+    /// A longer operation id of a WebSocket client closes with 4400: it is repeated in every frame.
+    pub operation_id_bytes_max: usize,
     /// Subscriptions of one process.
     pub subscriptions_max: usize,
     /// Events of one group that resolve at once.
@@ -67,6 +72,8 @@ impl Default for Limits {
             operations_cached_max: 4_096,
             connections_max: 100_000,
             subscriptions_per_connection_max: 1_000,
+            operations_inflight_per_connection_max: 64,
+            operation_id_bytes_max: 1_024,
             subscriptions_max: 1_000_000,
             group_inflight_max: 64,
             group_backlog_max: 4_096,
