@@ -6,6 +6,10 @@ use futures::future::BoxFuture;
 use graph::error::GraphqlError;
 use std::sync::Arc;
 
+mod queue;
+
+pub use queue::{Full, Outbox, Waiting};
+
 /// One subscription's slot at its shard. Never reused for another subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MemberId(pub u64);
