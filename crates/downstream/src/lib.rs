@@ -1,1 +1,27 @@
-//! placeholder
+//! The client side: HTTP, graphql-transport-ws and graphql-sse on one path, over shards that own their sockets.
+//! Owns accept, authentication, protocols and back pressure; knows no broker, no subgraph and no configuration file.
+
+mod accept;
+mod auth;
+mod backend;
+#[cfg(test)]
+mod fakes;
+mod frame;
+mod guard;
+mod http;
+mod jwks;
+mod metrics;
+mod negotiate;
+mod options;
+mod seat;
+mod server;
+mod shard;
+mod site;
+mod sse;
+mod websocket;
+
+pub use auth::{AuthConfigError, AuthOptions, Authenticator, IssuerOptions};
+pub use jwks::{FetchJwks, KeySource};
+pub use metrics::Metrics;
+pub use options::{Options, Page, Timings};
+pub use server::{Server, serve};

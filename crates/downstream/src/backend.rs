@@ -1,0 +1,118 @@
+//! The seam to the engine: one operation, prepared and then executed or joined.
+//! Owns the little that tests replace; never a decision.
+
+use bytes::Bytes;
+use engine::outbox::Member;
+use engine::{Engine, Identity, Prepared, Request};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use graph::error::{Code, GraphqlError};
+use graph::operation::Kind;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+/// What runs operations.
+pub(crate) trait Backend: Send + Sync + 'static {
+    fn prepare(
+        &self,
+        request: Request,
+        identity: Identity,
+    ) -> BoxFuture<'static, Result<Box<dyn Call>, Vec<GraphqlError>>>;
+
+    fn drain(&self) -> BoxFuture<'static, ()>;
+}
+
+/// A prepared operation.
+pub(crate) trait Call: Send {
+    fn kind(&self) -> Kind;
+    fn execute(self: Box<Self>) -> BoxFuture<'static, Bytes>;
+    fn subscribe(self: Box<Self>, member: Member) -> BoxFuture<'static, Result<Joined, Vec<GraphqlError>>>;
+}
+
+/// A joined subscription; dropping it is leaving.
+pub(crate) type Joined = Box<dyn Send>;
+
+/// What became of an operation.
+pub(crate) enum Outcome {
+    Response(Bytes),
+    Joined(Joined),
+    Refused(Vec<GraphqlError>),
+}
+
+struct EngineBackend(Arc<Engine>);
+
+struct EngineCall {
+    engine: Arc<Engine>,
+    prepared: Prepared,
+}
+
+pub(crate) fn of_engine(engine: Arc<Engine>) -> Arc<dyn Backend> {
+    Arc::new(EngineBackend(engine))
+}
+
+impl Backend for EngineBackend {
+    fn prepare(
+        &self,
+        request: Request,
+        identity: Identity,
+    ) -> BoxFuture<'static, Result<Box<dyn Call>, Vec<GraphqlError>>> {
+        let engine = self.0.clone();
+        Box::pin(async move {
+            let prepared = engine.prepare(request, identity).await?;
+            Ok(Box::new(EngineCall { engine, prepared }) as Box<dyn Call>)
+        })
+    }
+
+    fn drain(&self) -> BoxFuture<'static, ()> {
+        let engine = self.0.clone();
+        Box::pin(async move { engine.drain().await })
+    }
+}
+
+impl Call for EngineCall {
+    fn kind(&self) -> Kind {
+        self.prepared.kind()
+    }
+
+    fn execute(self: Box<Self>) -> BoxFuture<'static, Bytes> {
+        Box::pin(async move { self.engine.execute(self.prepared).await })
+    }
+
+    fn subscribe(self: Box<Self>, member: Member) -> BoxFuture<'static, Result<Joined, Vec<GraphqlError>>> {
+        Box::pin(async move {
+            let subscription = self.engine.subscribe(self.prepared, member).await?;
+            Ok(Box::new(subscription) as Joined)
+        })
+    }
+}
+
+/// Runs one operation of a long-lived connection to where it answers or lives. A panic in it ends it alone.
+pub(crate) async fn run(
+    backend: Arc<dyn Backend>,
+    request: serde_json::Value,
+    identity: Identity,
+    member: Member,
+    allows_mutation: bool,
+) -> Outcome {
+    let operation = async move {
+        let request = Request::from_json(request).map_err(|error| vec![error])?;
+        let call = backend.prepare(request, identity).await?;
+        match call.kind() {
+            Kind::Subscription => call.subscribe(member).await.map(Outcome::Joined),
+            Kind::Mutation if !allows_mutation => {
+                Err(vec![GraphqlError::new(Code::BadRequest, "a mutation cannot be sent by GET; use POST")])
+            }
+            Kind::Query | Kind::Mutation => Ok(Outcome::Response(call.execute().await)),
+        }
+    };
+    match AssertUnwindSafe(operation).catch_unwind().await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(errors)) => Outcome::Refused(errors),
+        Err(_) => Outcome::Refused(vec![internal_error()]),
+    }
+}
+
+/// What a client is told of a panic.
+pub(crate) fn internal_error() -> GraphqlError {
+    GraphqlError::new(Code::InternalServerError, "internal server error")
+}

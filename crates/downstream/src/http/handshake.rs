@@ -1,0 +1,81 @@
+//! What comes before a stream: the WebSocket handshake and the CORS preflight.
+//! Owns their rules and response heads; never a frame.
+
+use super::{Answer, identity_of, plain};
+use crate::accept::Takeover;
+use crate::negotiate;
+use crate::shard::StreamKind;
+use crate::site::Site;
+use crate::websocket::SUBPROTOCOL;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_HEADERS, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, VARY,
+};
+use http::{HeaderMap, Response, StatusCode};
+use http_body_util::Full;
+use sha1::{Digest, Sha1};
+
+/// RFC 6455 §1.3.
+const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Checks a handshake; the connection is then taken over with its 101.
+pub(super) fn websocket(site: &Site, headers: &HeaderMap) -> Result<Takeover, Answer> {
+    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+        let mut response = plain(StatusCode::UPGRADE_REQUIRED, "only WebSocket version 13 is spoken");
+        response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        return Err(response);
+    }
+    let key = headers.get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
+    if STANDARD.decode(key).map_or(0, |nonce| nonce.len()) != 16 {
+        return Err(plain(StatusCode::BAD_REQUEST, "sec-websocket-key must be 16 bytes in base64"));
+    }
+    if !site.origins.admits(headers) {
+        site.metrics.refusals.add(&["origin"], 1);
+        let text = "this origin may not connect; add it to cors.allowed_origins";
+        return Err(plain(StatusCode::FORBIDDEN, text));
+    }
+    let is_subprotocol_offered = negotiate::offers(headers, SUBPROTOCOL);
+    Ok(Takeover {
+        head: switching_protocols(key, is_subprotocol_offered),
+        stream_kind: StreamKind::WebSocket { is_subprotocol_offered },
+        identity: identity_of(headers),
+    })
+}
+
+fn switching_protocols(key: &[u8], is_subprotocol_offered: bool) -> Vec<u8> {
+    let accept = STANDARD.encode(Sha1::new().chain_update(key).chain_update(ACCEPT_GUID).finalize());
+    let subprotocol = if is_subprotocol_offered {
+        format!("sec-websocket-protocol: {SUBPROTOCOL}\r\n")
+    } else {
+        String::new()
+    };
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
+         sec-websocket-accept: {accept}\r\n{subprotocol}\r\n"
+    )
+    .into_bytes()
+}
+
+/// Answers a preflight; whether the origin is allowed says the header that is added to every answer.
+pub(super) fn preflight(headers: &HeaderMap) -> Answer {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let allow = response.headers_mut();
+    allow.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
+    allow.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    allow.append(VARY, HeaderValue::from_static("access-control-request-headers"));
+    let wanted = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    let names = wanted.unwrap_or_else(|| HeaderValue::from_static("content-type, authorization"));
+    allow.insert(ACCESS_CONTROL_ALLOW_HEADERS, names);
+    response
+}
+
+/// Headers as lines of a head that is written by hand.
+pub(super) fn header_lines(headers: &[(HeaderName, HeaderValue)]) -> String {
+    let line = |(name, value): &(HeaderName, HeaderValue)| {
+        value.to_str().map(|value| format!("{name}: {value}\r\n")).unwrap_or_default()
+    };
+    headers.iter().map(line).collect()
+}

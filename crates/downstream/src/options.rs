@@ -1,0 +1,71 @@
+//! What a server is told: plain values, already read from wherever they were configured.
+//! Owns the defaults; never reads a file or the environment.
+
+use crate::auth::Authenticator;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything `serve` needs beside the engine, whose `limits` hold here too.
+pub struct Options {
+    /// Where GraphQL is served, by every protocol.
+    pub path: String,
+    /// Owner loops; about one per core, at most 64.
+    pub shards: usize,
+    pub authenticator: Arc<Authenticator>,
+    /// Static pages, by exact path.
+    pub pages: Vec<Page>,
+    /// Origins of web pages that may connect beside our own host; `*` = all (then without credentials).
+    pub allowed_origins: Vec<String>,
+    pub timings: Timings,
+}
+
+/// How long things may take.
+#[derive(Debug, Clone)]
+pub struct Timings {
+    /// A WebSocket that sent no `connection_init` by then is closed with 4408.
+    pub connection_init: Duration,
+    /// How often a WebSocket is pinged; with two pings unanswered it is dead.
+    pub ping: Duration,
+    /// A silent event stream gets a comment after this. 8 s: Bun ends idle streams after 10.
+    pub heartbeat: Duration,
+    /// A request head or body that is not there by then ends its connection.
+    pub request: Duration,
+    /// How long a closing connection may take to be read out and to answer.
+    pub close: Duration,
+}
+
+impl Default for Timings {
+    fn default() -> Self {
+        Timings {
+            connection_init: Duration::from_secs(10),
+            ping: Duration::from_secs(25),
+            heartbeat: Duration::from_secs(8),
+            request: Duration::from_secs(10),
+            close: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A static page.
+#[derive(Debug, Clone)]
+pub struct Page {
+    pub path: String,
+    pub content_type: String,
+    pub bytes: Bytes,
+    /// How `bytes` are stored, as `gzip`; sent as it is.
+    pub content_encoding: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            path: "/graphql".into(),
+            shards: std::thread::available_parallelism().map_or(1, usize::from),
+            authenticator: Arc::new(Authenticator::anonymous()),
+            pages: Vec::new(),
+            allowed_origins: Vec::new(),
+            timings: Timings::default(),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! A running server: start, count, drain.
+//! Owns the order of both; what happens in between belongs to accept and the shards.
+
+use crate::accept;
+use crate::backend::{self, Backend};
+use crate::guard::Origins;
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::seat::Seats;
+use crate::shard::{SHARDS_MAX, ShardThread, Surroundings, Turn};
+use crate::site::Site;
+use engine::outbox::ShardId;
+use engine::{Engine, Limits};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+/// A listening server; dropping it leaves it running until the process ends.
+pub struct Server {
+    address: SocketAddr,
+    backend: Arc<dyn Backend>,
+    metrics: Arc<Metrics>,
+    seats: Arc<Seats>,
+    shards: Vec<ShardThread>,
+    accepting: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+/// Serves the engine's operations on a bound listener. Must be called within a tokio runtime; fails where the
+/// listener cannot be watched or a shard's thread cannot start.
+pub fn serve(listener: std::net::TcpListener, engine: Arc<Engine>, options: Options) -> io::Result<Server> {
+    let limits = engine.limits.clone();
+    serve_backend(listener, backend::of_engine(engine), limits, options)
+}
+
+pub(crate) fn serve_backend(
+    listener: std::net::TcpListener,
+    backend: Arc<dyn Backend>,
+    limits: Arc<Limits>,
+    options: Options,
+) -> io::Result<Server> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let address = listener.local_addr()?;
+    let metrics = Arc::new(Metrics::default());
+    let around = Arc::new(Surroundings {
+        backend: backend.clone(),
+        authenticator: options.authenticator.clone(),
+        limits: limits.clone(),
+        metrics: metrics.clone(),
+        timings: options.timings.clone(),
+        runtime: tokio::runtime::Handle::current(),
+    });
+    let spawn = |id| ShardThread::spawn(ShardId(id), around.clone());
+    let shards = (0..options.shards.clamp(1, SHARDS_MAX)).map(spawn).collect::<io::Result<Vec<_>>>()?;
+    let seats = Seats::new(metrics.clone(), limits.connections_max);
+    let site = Arc::new(Site {
+        backend: backend.clone(),
+        authenticator: options.authenticator,
+        origins: Origins::new(&options.allowed_origins),
+        path: options.path,
+        pages: options.pages.into_iter().map(|page| (page.path.clone(), page)).collect(),
+        limits,
+        metrics: metrics.clone(),
+        timings: options.timings,
+        seats: seats.clone(),
+        shards: shards.iter().map(|shard| shard.mailbox.clone()).collect(),
+        next_shard: AtomicUsize::new(0),
+    });
+    let (stop, stopped) = watch::channel(false);
+    let accepting = tokio::spawn(accept::accept(listener, site, stopped));
+    Ok(Server { address, backend, metrics, seats, shards, accepting, stop })
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Open client connections.
+    pub fn connections(&self) -> usize {
+        self.seats.taken()
+    }
+
+    #[cfg(test)]
+    pub(crate) async fn all_gone(&self) {
+        self.seats.all_free().await;
+    }
+
+    /// The room's numbers; `Metrics::render` writes them for Prometheus.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        self.metrics.clone()
+    }
+
+    /// Stops accepting, lets the engine end every subscription, ends every connection with its terminal frame, and
+    /// returns once all are gone, or when this much time has passed.
+    pub async fn drain(self, within: Duration) {
+        let deadline = Instant::now() + within;
+        self.stop.send_replace(true);
+        if self.accepting.await.is_err() {
+            tracing::error!("accepting connections ended in a panic");
+        }
+        if timeout_at(deadline, self.backend.drain()).await.is_err() {
+            tracing::warn!("the engine did not drain in time");
+        }
+        for shard in &self.shards {
+            shard.mailbox.send(Turn::Drain).await;
+        }
+        if timeout_at(deadline, self.seats.all_free()).await.is_err() {
+            tracing::warn!(connections = self.seats.taken(), "connections left at the end of the drain");
+        }
+        for shard in &self.shards {
+            shard.mailbox.send(Turn::Stop).await;
+        }
+        let joined = tokio::task::spawn_blocking(move || self.shards.into_iter().for_each(ShardThread::join));
+        if joined.await.is_err() {
+            tracing::error!("the shards could not be joined");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

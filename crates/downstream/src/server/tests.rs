@@ -1,0 +1,7 @@
+//! The whole room over real sockets, with a fake engine behind it.
+//! Owns no protocol detail that a table elsewhere already pins.
+
+mod back_pressure;
+mod event_stream;
+mod over_http;
+mod over_websocket;

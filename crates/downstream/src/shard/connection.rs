@@ -1,0 +1,258 @@
+//! One socket: direct non-blocking sends, and the outbox behind what the kernel would not take.
+//! Owns the order of bytes on the wire; never decides what they are or when the connection ends.
+
+use super::protocol::Protocol;
+use super::{ConnectionId, Seat};
+use bytes::Bytes;
+use engine::outbox::{Full, MemberId, Outbox, Payload, Waiting};
+use std::collections::HashMap;
+use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Arc;
+
+/// How much of a backlog goes into one write: two events in one halve the cost, ten cut it to an eighth.
+const COALESCED_BYTES: usize = 64 << 10;
+
+/// A connection that lives on a shard.
+pub(super) struct Connection {
+    pub(super) id: ConnectionId,
+    pub(super) stream: mio::net::TcpStream,
+    pub(super) protocol: Protocol,
+    /// The start of a frame whose rest has not come; empty and without memory while idle.
+    pub(super) incoming: Vec<u8>,
+    /// By the client's ids.
+    pub(super) operations: HashMap<Box<str>, MemberId>,
+    /// Operations on their way through the engine.
+    pub(super) inflight: usize,
+    /// Not read, until an operation in flight comes back.
+    pub(super) is_paused: bool,
+    pub(super) closing: Option<Closing>,
+    /// The tick at which to look at it again.
+    pub(super) due: u64,
+    /// The tick of the last write.
+    pub(super) last_write: u64,
+    backlog: Option<Box<Backlog>>,
+    _seat: Seat,
+}
+
+/// The last frame is on its way.
+pub(super) struct Closing {
+    /// The tick at which patience ends.
+    pub(super) until: u64,
+    /// Nothing more is expected of the client.
+    pub(super) is_peer_done: bool,
+    /// The client broke the framing: what it still sends is read and dropped, since closing a socket with unread
+    /// bytes resets it, and a reset may take our last frame along.
+    pub(super) is_deaf: bool,
+}
+
+struct Backlog {
+    /// Bytes of a write that the kernel took only in part; these go first.
+    partial: Bytes,
+    outbox: Outbox,
+}
+
+/// Why something could not be sent.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// The outbox is full and its policies make no room.
+    Full,
+    /// The socket is gone.
+    Lost,
+}
+
+impl From<Full> for Trouble {
+    fn from(_: Full) -> Self {
+        Trouble::Full
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(_: io::Error) -> Self {
+        Trouble::Lost
+    }
+}
+
+/// What a shard lends to each write: one scratch buffer, the bounds, the clock, and its tally.
+pub(super) struct Pen {
+    pub(super) scratch: Vec<u8>,
+    pub(super) outbox_frames_max: usize,
+    pub(super) outbox_bytes_max: usize,
+    pub(super) now: u64,
+    pub(super) tally: Tally,
+}
+
+/// Counted here, added to the shared metrics once per loop: an atomic per delivery would be shared by all shards.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) frames: u64,
+    pub(super) bytes: u64,
+    pub(super) dropped: u64,
+}
+
+impl Connection {
+    pub(super) fn new(id: ConnectionId, stream: mio::net::TcpStream, protocol: Protocol, seat: Seat) -> Self {
+        Connection {
+            id,
+            stream,
+            protocol,
+            incoming: Vec::new(),
+            operations: HashMap::new(),
+            inflight: 0,
+            is_paused: false,
+            closing: None,
+            due: 0,
+            last_write: 0,
+            backlog: None,
+            _seat: seat,
+        }
+    }
+
+    /// Whether everything was handed to the kernel.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.backlog.is_none()
+    }
+
+    /// Reads what is there; 0 = the client will send no more.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.stream.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Sends a payload to one member: at once, or by its outbox.
+    pub(super) fn deliver(
+        &mut self,
+        member: MemberId,
+        lead: &Arc<[u8]>,
+        payload: &Payload,
+        skipped: u64,
+        pen: &mut Pen,
+    ) -> Result<(), Trouble> {
+        if let Some(backlog) = &mut self.backlog {
+            pen.tally.dropped += backlog.outbox.push(member, lead, payload.clone(), skipped)?;
+            return Ok(());
+        }
+        pen.scratch.clear();
+        self.protocol.push_payload(&mut pen.scratch, lead, &payload.json, skipped);
+        let sent = self.write(&pen.scratch, pen.now)?;
+        pen.tally.bytes += sent as u64;
+        if sent == pen.scratch.len() {
+            pen.tally.frames += 1;
+            return Ok(());
+        }
+        let backlog = self.backlog(pen);
+        if sent == 0 {
+            backlog.outbox.push(member, lead, payload.clone(), skipped)?;
+        } else {
+            backlog.partial = Bytes::copy_from_slice(&pen.scratch[sent..]);
+            pen.tally.frames += 1;
+        }
+        Ok(())
+    }
+
+    /// Sends a frame of the protocol, behind whatever waits.
+    pub(super) fn send(&mut self, frame: Bytes, pen: &mut Pen) -> Result<(), Trouble> {
+        if let Some(backlog) = &mut self.backlog {
+            return Ok(backlog.outbox.push_frame(frame)?);
+        }
+        let sent = self.write(&frame, pen.now)?;
+        pen.tally.frames += 1;
+        pen.tally.bytes += sent as u64;
+        if sent < frame.len() {
+            self.backlog(pen).partial = frame.slice(sent..);
+        }
+        Ok(())
+    }
+
+    /// Sends the connection's last frame: behind what waits, or where that does not fit or must not matter, instead
+    /// of it. (What the kernel took in part is always ended first, or the frame would be read as its rest.)
+    pub(super) fn send_last(&mut self, frame: Bytes, is_abrupt: bool, pen: &mut Pen) -> Result<(), Trouble> {
+        if frame.is_empty() {
+            return Ok(());
+        }
+        if is_abrupt && let Some(backlog) = &mut self.backlog {
+            backlog.outbox.clear();
+        }
+        match self.send(frame.clone(), pen) {
+            Err(Trouble::Full) => {
+                if let Some(backlog) = &mut self.backlog {
+                    backlog.outbox.clear();
+                }
+                self.send(frame, pen)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Writes the backlog as far as the kernel takes it, many frames in one write.
+    pub(super) fn flush(&mut self, pen: &mut Pen) -> Result<(), Trouble> {
+        while let Some(mut backlog) = self.backlog.take() {
+            if backlog.partial.is_empty() {
+                self.coalesce(&mut backlog.outbox, pen);
+                if pen.scratch.is_empty() {
+                    return Ok(());
+                }
+                let sent = self.write(&pen.scratch, pen.now)?;
+                pen.tally.bytes += sent as u64;
+                backlog.partial = Bytes::copy_from_slice(&pen.scratch[sent..]);
+            } else {
+                let sent = self.write(&backlog.partial, pen.now)?;
+                pen.tally.bytes += sent as u64;
+                backlog.partial = backlog.partial.slice(sent..);
+            }
+            let is_blocked = !backlog.partial.is_empty();
+            self.backlog = Some(backlog);
+            if is_blocked {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what waits for an operation that its client has ended.
+    pub(super) fn forget(&mut self, member: MemberId) {
+        if let Some(backlog) = &mut self.backlog {
+            backlog.outbox.remove(member);
+        }
+    }
+
+    fn coalesce(&self, outbox: &mut Outbox, pen: &mut Pen) {
+        pen.scratch.clear();
+        while pen.scratch.len() < COALESCED_BYTES {
+            let Some(waiting) = outbox.pop() else { break };
+            pen.tally.frames += 1;
+            match waiting {
+                Waiting::Frame(frame) => pen.scratch.extend_from_slice(&frame),
+                Waiting::Payload { lead, payload, skipped, .. } => {
+                    self.protocol.push_payload(&mut pen.scratch, &lead, &payload.json, skipped);
+                }
+            }
+        }
+    }
+
+    fn backlog(&mut self, pen: &Pen) -> &mut Backlog {
+        self.backlog.get_or_insert_with(|| {
+            let outbox = Outbox::new(pen.outbox_frames_max, pen.outbox_bytes_max);
+            Box::new(Backlog { partial: Bytes::new(), outbox })
+        })
+    }
+
+    /// One non-blocking send; how much the kernel took.
+    fn write(&mut self, bytes: &[u8], now: u64) -> io::Result<usize> {
+        loop {
+            match self.stream.write(bytes) {
+                Ok(0) if !bytes.is_empty() => return Err(ErrorKind::WriteZero.into()),
+                Ok(sent) => {
+                    self.last_write = now;
+                    return Ok(sent);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The loop of one shard: readiness, turns, ticks. Nothing in it waits for a client or for the engine.
+//! Owns the connections and members of the shard; asynchronous work runs on the runtime and comes back as a turn.
+
+mod ending;
+mod operations;
+mod reading;
+
+use super::connection::{Connection, Pen, Tally, Trouble};
+use super::deadlines::Deadlines;
+use super::members::Members;
+use super::protocol::{Protocol, WebSocket};
+use super::{Adoption, ConnectionId, Mailbox, StreamKind, Surroundings, Turn};
+use crate::frame::{Assembler, Close};
+use crate::metrics::Metrics;
+use crate::websocket::Phase;
+use engine::outbox::{MemberId, Payload, ShardTurn};
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// The waker's token; connections have the tokens of their slots.
+pub(super) const BELL: Token = Token(usize::MAX);
+
+/// Readiness events taken at once.
+const EVENTS_MAX: usize = 1_024;
+
+/// Turns taken before sockets are looked at again.
+const TURNS_MAX: usize = 256;
+
+/// Bytes read at once; lent to each connection in turn.
+const READ_BYTES: usize = 64 << 10;
+
+/// The shortest and the longest tick of the timer wheel.
+const TICK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
+
+/// The receiving end of a mailbox.
+pub(super) struct Inbox {
+    pub(super) receiver: mpsc::Receiver<Turn>,
+    pub(super) is_rung: Arc<AtomicBool>,
+}
+
+pub(super) struct Owner {
+    poll: Poll,
+    inbox: Inbox,
+    mailbox: Arc<Mailbox>,
+    around: Arc<Surroundings>,
+    connections: Slab<Connection>,
+    generation: u64,
+    members: Members,
+    deadlines: Deadlines,
+    tick: Duration,
+    pen: Pen,
+    reading: Vec<u8>,
+    /// Connections with more to read than one turn takes.
+    unfinished: Vec<ConnectionId>,
+    has_more_turns: bool,
+    is_draining: bool,
+    is_stopped: bool,
+}
+
+impl Owner {
+    pub(super) fn new(poll: Poll, inbox: Inbox, mailbox: Arc<Mailbox>, around: Arc<Surroundings>) -> Owner {
+        let timings = &around.timings;
+        let shortest = timings.connection_init.min(timings.ping).min(timings.heartbeat).min(timings.close);
+        let pen = Pen {
+            scratch: Vec::with_capacity(READ_BYTES),
+            outbox_frames_max: around.limits.outbox_frames_max,
+            outbox_bytes_max: around.limits.outbox_bytes_max,
+            now: 0,
+            tally: Tally::default(),
+        };
+        Owner {
+            poll,
+            inbox,
+            members: Members::new(mailbox.id),
+            mailbox,
+            connections: Slab::new(),
+            generation: 0,
+            deadlines: Deadlines::new(),
+            tick: (shortest / 8).clamp(TICK.0, TICK.1),
+            around,
+            pen,
+            reading: vec![0; READ_BYTES],
+            unfinished: Vec::new(),
+            has_more_turns: false,
+            is_draining: false,
+            is_stopped: false,
+        }
+    }
+
+    /// Runs until `Turn::Stop`.
+    pub(super) fn run(mut self) {
+        let runtime = self.around.runtime.clone();
+        let _entered = runtime.enter();
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        let mut next_tick = Instant::now() + self.tick;
+        while !self.is_stopped {
+            let is_idle = self.unfinished.is_empty() && !self.has_more_turns;
+            let until_tick = next_tick.saturating_duration_since(Instant::now());
+            let patience = if is_idle { until_tick } else { Duration::ZERO };
+            if let Err(error) = self.poll.poll(&mut events, Some(patience))
+                && error.kind() != std::io::ErrorKind::Interrupted
+            {
+                tracing::error!(%error, "a shard's poll failed");
+            }
+            for event in &events {
+                if event.token() != BELL {
+                    self.on_ready(event.token().0, event.is_readable(), event.is_writable());
+                }
+            }
+            self.take_turns();
+            for connection in std::mem::take(&mut self.unfinished) {
+                self.guarded(connection, |owner| owner.read(connection));
+            }
+            while Instant::now() >= next_tick {
+                next_tick += self.tick;
+                self.on_tick();
+            }
+            self.publish_tally();
+        }
+    }
+
+    fn on_ready(&mut self, slot: usize, is_readable: bool, is_writable: bool) {
+        let Some(connection) = self.connections.get(slot).map(|connection| connection.id) else { return };
+        if is_writable {
+            self.guarded(connection, |owner| owner.flush(connection));
+        }
+        if is_readable {
+            self.guarded(connection, |owner| owner.read(connection));
+        }
+    }
+
+    /// A panic ends the connection it is about and no other (invariant 12).
+    fn guarded(&mut self, connection: ConnectionId, work: impl FnOnce(&mut Owner)) {
+        if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
+            tracing::error!("a panic ended one connection");
+            self.reading.resize(READ_BYTES, 0);
+            self.lose(connection, "panic");
+        }
+    }
+
+    fn take_turns(&mut self) {
+        // First: a turn that comes after this rings again.
+        self.inbox.is_rung.store(false, Ordering::SeqCst);
+        self.has_more_turns = true;
+        for _ in 0..TURNS_MAX {
+            match self.inbox.receiver.try_recv() {
+                Ok(turn) => {
+                    if catch_unwind(AssertUnwindSafe(|| self.take_turn(turn))).is_err() {
+                        tracing::error!("a panic ended one turn of a shard");
+                    }
+                }
+                Err(_) => {
+                    self.has_more_turns = false;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take_turn(&mut self, turn: Turn) {
+        match turn {
+            Turn::Engine(ShardTurn::Deliver { payload, members }) => self.deliver(&payload, &members),
+            Turn::Engine(ShardTurn::Skipped { members, events }) => {
+                for &member in members.iter() {
+                    if let Some(entry) = self.members.find(member) {
+                        entry.skipped += events;
+                    }
+                }
+            }
+            Turn::Engine(ShardTurn::End { members, end }) => {
+                for &member in members.iter() {
+                    self.end(member, &end);
+                }
+            }
+            Turn::Adopt(adoption) => self.adopt(*adoption),
+            Turn::Authenticated { connection, verdict } => self.authenticated(connection, verdict),
+            Turn::Finished { connection, member, outcome } => self.finished(connection, member, outcome),
+            Turn::Drain => self.drain(),
+            Turn::Stop => self.is_stopped = true,
+        }
+    }
+
+    /// The hot path: one payload to each member, at once where its kernel buffer has room.
+    fn deliver(&mut self, payload: &Payload, members: &[MemberId]) {
+        for &member in members {
+            let Some(entry) = self.members.find(member) else { continue };
+            let Some(connection) = self.connections.get_mut(entry.connection.slot) else { continue };
+            let skipped = std::mem::take(&mut entry.skipped);
+            let sent = connection.deliver(member, &entry.lead, payload, skipped, &mut self.pen);
+            if let Err(trouble) = sent {
+                let connection = entry.connection;
+                self.meet(connection, &trouble);
+            }
+        }
+    }
+
+    fn adopt(&mut self, adoption: Adoption) {
+        let Adoption { stream, head, leftover, stream_kind, identity, seat } = adoption;
+        let mut stream = mio::net::TcpStream::from_std(stream);
+        let vacant = self.connections.vacant_entry();
+        let slot = vacant.key();
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(&mut stream, Token(slot), interest) {
+            tracing::error!(%error, "a connection could not be watched and is dropped");
+            return;
+        }
+        self.generation += 1;
+        let id = ConnectionId { slot, generation: self.generation };
+        let (protocol, label) = match &stream_kind {
+            StreamKind::WebSocket { .. } => {
+                let (phase, assembler) = (Phase::Opened, Assembler::default());
+                let web_socket = WebSocket { phase, assembler, identity: identity.clone(), pings_unanswered: 0 };
+                (Protocol::WebSocket(web_socket), "websocket")
+            }
+            StreamKind::EventStream { .. } => (Protocol::EventStream, "sse"),
+        };
+        vacant.insert(Connection::new(id, stream, protocol, seat));
+        self.around.metrics.connections.add(&[label], 1);
+        self.guarded(id, |owner| owner.begin(id, head, stream_kind, identity, &leftover));
+    }
+
+    fn begin(
+        &mut self,
+        id: ConnectionId,
+        head: Vec<u8>,
+        kind: StreamKind,
+        identity: engine::Identity,
+        leftover: &[u8],
+    ) {
+        self.send(id, head.into());
+        let timings = &self.around.timings;
+        match kind {
+            StreamKind::WebSocket { is_subprotocol_offered } => {
+                self.wake_after(id, timings.connection_init);
+                if !is_subprotocol_offered {
+                    self.close(id, Close::new(4406, "Subprotocol not acceptable", "subprotocol"), false);
+                }
+                self.received(id, &mut leftover.to_vec());
+            }
+            StreamKind::EventStream { request, allows_mutation } => {
+                self.wake_after(id, timings.heartbeat);
+                self.start(id, "", request, identity, allows_mutation);
+            }
+        }
+        if self.is_draining {
+            self.drain_one(id);
+        }
+    }
+
+    fn find(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.connections.get_mut(id.slot).filter(|connection| connection.id == id)
+    }
+
+    /// Sends a frame of the protocol.
+    fn send(&mut self, id: ConnectionId, frame: bytes::Bytes) {
+        let Some(connection) = self.connections.get_mut(id.slot).filter(|connection| connection.id == id) else {
+            return;
+        };
+        if let Err(trouble) = connection.send(frame, &mut self.pen) {
+            self.meet(id, &trouble);
+        }
+    }
+
+    fn flush(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id.slot).filter(|connection| connection.id == id) else {
+            return;
+        };
+        match connection.flush(&mut self.pen) {
+            Err(trouble) => self.meet(id, &trouble),
+            Ok(()) => self.finish_if_flushed(id),
+        }
+    }
+
+    fn meet(&mut self, id: ConnectionId, trouble: &Trouble) {
+        match trouble {
+            // 1013, "try again later": clients retry on it, and the event they miss is the one they could not read.
+            Trouble::Full => self.close(id, Close::new(1013, "slow consumer", "slow_consumer"), true),
+            Trouble::Lost => self.lose(id, "connection_lost"),
+        }
+    }
+
+    /// Looks at a connection again after this long, to the tick.
+    fn wake_after(&mut self, id: ConnectionId, wait: Duration) {
+        let due = self.put_off(id, wait);
+        self.deadlines.ask(id, due);
+    }
+
+    /// The same where a look is already asked for: that one finds the new time and asks again.
+    fn put_off(&mut self, id: ConnectionId, wait: Duration) -> u64 {
+        let ticks = wait.as_nanos().div_ceil(self.tick.as_nanos().max(1));
+        let due = self.deadlines.now() + u64::try_from(ticks).unwrap_or(u64::MAX / 2);
+        if let Some(connection) = self.find(id) {
+            connection.due = due;
+        }
+        due
+    }
+
+    fn publish_tally(&mut self) {
+        let tally = std::mem::take(&mut self.pen.tally);
+        Metrics::grow(&self.around.metrics.frames_sent, tally.frames);
+        Metrics::grow(&self.around.metrics.bytes_sent, tally.bytes);
+        Metrics::grow(&self.around.metrics.payloads_dropped, tally.dropped);
+    }
+}

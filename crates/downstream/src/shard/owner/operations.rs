@@ -1,0 +1,149 @@
+//! The operations of connections: authenticate, start, finish, leave, end.
+//! Owns that each is answered exactly once and leaves nothing behind, in whatever order its events come.
+
+use super::Owner;
+use crate::auth::AuthFailure;
+use crate::backend::{self, Outcome};
+use crate::frame::Close;
+use crate::shard::protocol::{Protocol, text};
+use crate::shard::{ConnectionId, Turn};
+use crate::websocket::{ACK, Phase};
+use engine::Identity;
+use engine::outbox::{End, Member, MemberId};
+use futures::FutureExt;
+use graph::error::{Code, GraphqlError};
+use serde_json::Value;
+use std::panic::AssertUnwindSafe;
+
+impl Owner {
+    /// Verifies the caller of a WebSocket beside the loop.
+    pub(super) fn authenticate(&mut self, connection: ConnectionId, mut identity: Identity) {
+        let (around, mailbox) = (self.around.clone(), self.mailbox.clone());
+        self.around.runtime.spawn(async move {
+            let verified = around.authenticator.authenticate(&identity.headers, &identity.init_payload);
+            let verdict = match AssertUnwindSafe(verified).catch_unwind().await {
+                Ok(Ok(claims)) => {
+                    identity.claims = claims.into();
+                    Ok(identity)
+                }
+                Ok(Err(failure)) => Err(failure),
+                Err(_) => Err(AuthFailure::KeysUnavailable),
+            };
+            mailbox.send(Turn::Authenticated { connection, verdict }).await;
+        });
+    }
+
+    pub(super) fn authenticated(&mut self, id: ConnectionId, verdict: Result<Identity, AuthFailure>) {
+        if let Err(failure) = &verdict {
+            self.around.metrics.auth_failures.add(&[failure.as_str()], 1);
+        }
+        let Some(connection) = self.find(id).filter(|connection| connection.closing.is_none()) else { return };
+        let Protocol::WebSocket(web_socket) = &mut connection.protocol else { return };
+        match verdict {
+            Ok(identity) => {
+                web_socket.identity = identity;
+                web_socket.phase = Phase::Acknowledged;
+                self.send(id, text(ACK));
+                self.put_off(id, self.around.timings.ping);
+            }
+            // Not the caller's doing, so a code that clients retry on.
+            Err(failure @ AuthFailure::KeysUnavailable) => {
+                self.close(id, Close::new(1013, failure.message(), "auth_unavailable"), false);
+            }
+            // graphql-ws documents 4403 for a refused connection_init, and its client asks for new parameters (so for
+            // a fresh token) before it tries again; 4401 it takes as final, and the protocol has that for a
+            // `subscribe` before the acknowledgement.
+            Err(_) => self.close(id, Close::new(4403, "Forbidden", "forbidden"), false),
+        }
+    }
+
+    /// Starts an operation. Its member exists from here on: events may come before the engine's answer does.
+    pub(super) fn start(
+        &mut self,
+        id: ConnectionId,
+        client_id: &str,
+        request: Value,
+        identity: Identity,
+        allows_mutation: bool,
+    ) {
+        let limits = self.around.limits.clone();
+        let Some(connection) = self.connections.get_mut(id.slot).filter(|connection| connection.id == id) else {
+            return;
+        };
+        let lead = connection.protocol.lead(client_id);
+        let has_room = connection.operations.len() < limits.subscriptions_per_connection_max;
+        let member = if has_room { self.members.insert(id, client_id, lead) } else { None };
+        let Some(member) = member else {
+            let text = format!(
+                "this connection has {} operations already (subscriptions_per_connection_max)",
+                connection.operations.len()
+            );
+            let end = End::Errors(vec![GraphqlError::new(Code::TooManySubscriptions, text)]);
+            let refusal = connection.protocol.end(client_id, &end);
+            refusal.into_iter().for_each(|frame| self.send(id, frame));
+            return self.close_if_over(id, "refused");
+        };
+        connection.operations.insert(client_id.into(), member);
+        connection.inflight += 1;
+        connection.is_paused = connection.inflight >= limits.operations_inflight_per_connection_max;
+        let (backend, mailbox) = (self.around.backend.clone(), self.mailbox.clone());
+        let target = Member { id: member, shard: mailbox.clone() };
+        self.around.runtime.spawn(async move {
+            let outcome = backend::run(backend, request, identity, target, allows_mutation).await;
+            mailbox.send(Turn::Finished { connection: id, member, outcome }).await;
+        });
+    }
+
+    /// The engine's answer. Where the operation is gone by now, dropping the outcome leaves the subscription.
+    pub(super) fn finished(&mut self, id: ConnectionId, member: MemberId, outcome: Outcome) {
+        match outcome {
+            Outcome::Joined(joined) => {
+                if let Some(entry) = self.members.find(member) {
+                    entry.joined = Some(joined);
+                }
+            }
+            Outcome::Refused(errors) => self.end(member, &End::Errors(errors)),
+            Outcome::Response(response) => self.respond(member, &response),
+        }
+        let inflight_max = self.around.limits.operations_inflight_per_connection_max;
+        if let Some(connection) = self.find(id) {
+            connection.inflight -= 1;
+            if connection.is_paused && connection.inflight < inflight_max {
+                self.resume(id);
+            }
+        }
+    }
+
+    fn respond(&mut self, member: MemberId, response: &[u8]) {
+        let Some(entry) = self.members.remove(member) else { return };
+        let Some(connection) = self.find(entry.connection) else { return };
+        connection.operations.remove(&entry.client_id);
+        let frames = connection.protocol.response(&entry.client_id, &entry.lead, response);
+        self.send(entry.connection, frames);
+        self.close_if_over(entry.connection, "complete");
+    }
+
+    /// The engine ended an operation: its terminal frame goes out behind what waits.
+    pub(super) fn end(&mut self, member: MemberId, end: &End) {
+        let Some(entry) = self.members.remove(member) else { return };
+        let Some(connection) = self.find(entry.connection) else { return };
+        connection.operations.remove(&entry.client_id);
+        if let Some(frame) = connection.protocol.end(&entry.client_id, end) {
+            self.send(entry.connection, frame);
+        }
+        let label = match end {
+            End::Complete => "complete",
+            End::Errors(_) => "error",
+            End::Drain => "drain",
+        };
+        self.close_if_over(entry.connection, label);
+    }
+
+    /// The client ended an operation; an unknown id is one that crossed with our own end of it.
+    pub(super) fn leave(&mut self, id: ConnectionId, client_id: &str) {
+        let Some(connection) = self.find(id) else { return };
+        let Some(member) = connection.operations.remove(client_id) else { return };
+        connection.forget(member);
+        self.members.remove(member);
+    }
+}

@@ -1,0 +1,142 @@
+//! From readable socket to protocol step.
+//! Owns how much is read at once and what waits for more bytes; never keeps a buffer for an idle connection.
+
+use super::Owner;
+use crate::frame::{self, Close, Message, Opcode};
+use crate::shard::ConnectionId;
+use crate::shard::protocol::{Protocol, text};
+use crate::websocket::{self, Phase, Step};
+use std::io::ErrorKind;
+
+/// Reads of one connection before the others get their turn: 1 MiB.
+const READS_MAX: usize = 16;
+
+impl Owner {
+    pub(super) fn read(&mut self, id: ConnectionId) {
+        let mut buffer = std::mem::take(&mut self.reading);
+        for _ in 0..READS_MAX {
+            // Readiness comes once per change, so a paused connection is read again when it is resumed.
+            let Some(connection) = self.find(id).filter(|connection| !connection.is_paused) else {
+                self.reading = buffer;
+                return;
+            };
+            match connection.read(&mut buffer) {
+                Ok(0) => self.lose(id, "client_gone"),
+                Ok(read) => self.received(id, &mut buffer[..read]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.reading = buffer;
+                    return;
+                }
+                Err(_) => self.lose(id, "connection_lost"),
+            }
+        }
+        self.reading = buffer;
+        self.unfinished.push(id);
+    }
+
+    /// Takes in bytes; what is not yet a whole frame is kept.
+    pub(super) fn received(&mut self, id: ConnectionId, bytes: &mut [u8]) {
+        let Some(connection) = self.find(id) else { return };
+        let Protocol::WebSocket(web_socket) = &mut connection.protocol else { return };
+        web_socket.pings_unanswered = 0;
+        let mut incoming = std::mem::take(&mut connection.incoming);
+        if incoming.is_empty() {
+            let used = self.consume(id, bytes);
+            incoming.extend_from_slice(&bytes[used..]);
+        } else {
+            incoming.extend_from_slice(bytes);
+            let used = self.consume(id, &mut incoming);
+            incoming.drain(..used);
+        }
+        if incoming.is_empty() {
+            incoming = Vec::new();
+        }
+        if let Some(connection) = self.find(id) {
+            connection.incoming = incoming;
+        }
+    }
+
+    /// Goes on where a pause stopped.
+    pub(super) fn resume(&mut self, id: ConnectionId) {
+        let Some(connection) = self.find(id) else { return };
+        connection.is_paused = false;
+        let mut waiting = std::mem::take(&mut connection.incoming);
+        self.received(id, &mut waiting);
+        self.unfinished.push(id);
+    }
+
+    /// Acts on every whole frame; returns how many bytes those were.
+    fn consume(&mut self, id: ConnectionId, bytes: &mut [u8]) -> usize {
+        let payload_max = self.around.limits.request_bytes_max;
+        let mut at = 0;
+        loop {
+            let Some(connection) = self.find(id) else { return bytes.len() };
+            if connection.is_paused {
+                return at;
+            }
+            if connection.closing.as_ref().is_some_and(|closing| closing.is_deaf) {
+                return bytes.len();
+            }
+            let Protocol::WebSocket(web_socket) = &mut connection.protocol else { return bytes.len() };
+            let message = match frame::parse(&mut bytes[at..], payload_max) {
+                Ok(None) => return at,
+                Ok(Some((frame, used))) => {
+                    at += used;
+                    web_socket.assembler.take(&frame, payload_max)
+                }
+                Err(close) => Err(close),
+            };
+            match message {
+                Ok(None) => {}
+                Ok(Some(message)) => self.react(id, message),
+                Err(close) => {
+                    self.close(id, close, false);
+                    self.stop_listening(id);
+                    return bytes.len();
+                }
+            }
+        }
+    }
+
+    fn react(&mut self, id: ConnectionId, message: Message) {
+        let Some(connection) = self.find(id) else { return };
+        let is_closing = connection.closing.is_some();
+        match message {
+            Message::Close(code) => {
+                // RFC 6455 §5.5.1: the answer repeats the code.
+                self.close(id, Close::new(code.unwrap_or(1000), "", "client_closed"), false);
+                self.expect_nothing_more(id);
+            }
+            _ if is_closing => {}
+            Message::Ping(payload) => self.send(id, frame::encode(Opcode::Pong, &payload).into()),
+            Message::Pong => {}
+            Message::Binary => {
+                self.close(id, websocket::invalid_message("Binary messages are not part of the protocol"), false);
+            }
+            Message::Text(message) => self.step(id, &message),
+        }
+    }
+
+    fn step(&mut self, id: ConnectionId, message: &str) {
+        let id_bytes_max = self.around.limits.operation_id_bytes_max;
+        let Some(connection) = self.find(id) else { return };
+        let Protocol::WebSocket(web_socket) = &mut connection.protocol else { return };
+        let operations = &connection.operations;
+        match websocket::receive(web_socket.phase, message, id_bytes_max, |id| operations.contains_key(id)) {
+            Step::Nothing => {}
+            Step::Authenticate(payload) => {
+                web_socket.phase = Phase::Authenticating;
+                web_socket.identity.init_payload = payload.into();
+                let identity = web_socket.identity.clone();
+                self.authenticate(id, identity);
+            }
+            Step::Reply(reply) => self.send(id, text(&reply)),
+            Step::Start { id: client_id, request } => {
+                let identity = web_socket.identity.clone();
+                self.start(id, &client_id, request, identity, true);
+            }
+            Step::Leave { id: client_id } => self.leave(id, &client_id),
+            Step::Close(close) => self.close(id, close, false),
+        }
+    }
+}
