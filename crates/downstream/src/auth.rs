@@ -50,13 +50,17 @@ pub struct IssuerOptions {
 /// Why an authentication configuration cannot work.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AuthConfigError {
-    #[error("jwt: unknown algorithm `{0}`; use RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA or, with a secret, HS256, HS384, HS512")]
+    #[error(
+        "jwt: unknown algorithm `{0}`; use RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA or, with a secret, HS256, HS384, HS512"
+    )]
     UnknownAlgorithm(String),
     #[error("jwt: algorithm `{0}` does not fit the keys: HS* needs `secret`, all others need `jwks`")]
     AlgorithmMismatch(String),
     #[error("jwt: the keys of an issuer cannot be used: {0}")]
     BadKeys(String),
-    #[error("jwt: `required` is set but no issuer is configured, so nobody could ever connect; add one under `issuers`")]
+    #[error(
+        "jwt: `required` is set but no issuer is configured, so nobody could ever connect; add one under `issuers`"
+    )]
     NoIssuer,
 }
 
@@ -97,7 +101,9 @@ impl AuthFailure {
     /// What the caller is told: enough to act on, nothing about the keys.
     pub(crate) fn message(self) -> &'static str {
         match self {
-            AuthFailure::Missing => "a token is required: send it as `Authorization: Bearer …` or in connection_init",
+            AuthFailure::Missing => {
+                "a token is required: send it as `Authorization: Bearer …` or in connection_init"
+            }
             AuthFailure::Expired => "the token has expired",
             AuthFailure::NotYetValid => "the token is not valid yet",
             AuthFailure::KeysUnavailable => "the token cannot be verified now; try again later",
@@ -143,7 +149,8 @@ impl Authenticator {
         init_payload: &Value,
     ) -> Result<Value, AuthFailure> {
         let from_init = self.token_of_init(init_payload);
-        let from_header = || headers.iter().find(|(name, _)| *name == self.header).map(|(_, value)| value.as_str());
+        let from_header =
+            || headers.iter().find(|(name, _)| *name == self.header).map(|(_, value)| value.as_str());
         let Some(credentials) = from_init.or_else(from_header).filter(|text| !text.trim().is_empty()) else {
             return if self.required { Err(AuthFailure::Missing) } else { Ok(Value::Null) };
         };
@@ -201,7 +208,8 @@ impl Issuer {
         let is_secret = matches!(options.keys, KeySource::Secret(_));
         let mut algorithms = Vec::new();
         for name in &options.algorithms {
-            let algorithm: Algorithm = name.parse().map_err(|_| AuthConfigError::UnknownAlgorithm(name.clone()))?;
+            let algorithm: Algorithm =
+                name.parse().map_err(|_| AuthConfigError::UnknownAlgorithm(name.clone()))?;
             // A public key must never serve as an HMAC secret.
             if is_hmac(algorithm) != is_secret {
                 return Err(AuthConfigError::AlgorithmMismatch(name.clone()));
@@ -229,7 +237,12 @@ impl Issuer {
         Ok(Issuer { keys: Keys::new(options.keys).map_err(AuthConfigError::BadKeys)?, validation })
     }
 
-    async fn verify(&self, token: &str, algorithm: Algorithm, kid: Option<&str>) -> Result<Value, AuthFailure> {
+    async fn verify(
+        &self,
+        token: &str,
+        algorithm: Algorithm,
+        kid: Option<&str>,
+    ) -> Result<Value, AuthFailure> {
         if !self.validation.algorithms.contains(&algorithm) {
             return Err(AuthFailure::Algorithm);
         }
@@ -297,4 +310,4 @@ fn public_key_algorithms() -> Vec<Algorithm> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -202,7 +202,9 @@ impl Assembler {
         // Taking the buffer leaves an idle connection without one.
         let whole = std::mem::take(&mut self.buffer);
         match opcode {
-            Opcode::Text => String::from_utf8(whole).map(|text| Some(Message::Text(text))).map_err(|_| Close::not_utf8()),
+            Opcode::Text => {
+                String::from_utf8(whole).map(|text| Some(Message::Text(text))).map_err(|_| Close::not_utf8())
+            }
             _ => Ok(Some(Message::Binary)),
         }
     }

@@ -78,7 +78,11 @@ impl KeySet {
     }
 
     /// The keys a token with this key id and algorithm may be signed with.
-    pub(crate) fn fitting(&self, kid: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &DecodingKey> {
+    pub(crate) fn fitting(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> impl Iterator<Item = &DecodingKey> {
         let fits = move |key: &&PublicKey| {
             (kid.is_none() || key.kid.as_deref() == kid)
                 && key.algorithm.is_none_or(|only| only == algorithm)
@@ -90,8 +94,10 @@ impl KeySet {
 
 impl PublicKey {
     fn from_jwk(jwk: &Jwk) -> Option<PublicKey> {
-        let is_for_signing = jwk.common.public_key_use.as_ref().is_none_or(|it| *it == PublicKeyUse::Signature);
-        let is_public = !matches!(jwk.algorithm, AlgorithmParameters::OctetKey(_) | AlgorithmParameters::Other(_));
+        let is_for_signing =
+            jwk.common.public_key_use.as_ref().is_none_or(|it| *it == PublicKeyUse::Signature);
+        let is_public =
+            !matches!(jwk.algorithm, AlgorithmParameters::OctetKey(_) | AlgorithmParameters::Other(_));
         if !is_for_signing || !is_public {
             return None;
         }
@@ -156,7 +162,9 @@ impl FetchedKeys {
                 cache.fetched = Some(Instant::now());
             }
             // Old keys stay: an issuer that is away for a while must not lock everybody out.
-            Err(reason) => tracing::warn!(url = %self.url, %reason, "jwt: the JWKS document could not be fetched"),
+            Err(reason) => {
+                tracing::warn!(url = %self.url, %reason, "jwt: the JWKS document could not be fetched")
+            }
         }
     }
 }

@@ -55,7 +55,13 @@ impl Metrics {
         for (name, label, family, help) in families {
             head(&mut out, &format!("{name}_total"), "counter", help);
             for (value, count) in family.read() {
-                line(&mut out, format_args!("tidegate_downstream_{name}_total{{{label}=\"{}\"}} {count}", value.join(",")));
+                line(
+                    &mut out,
+                    format_args!(
+                        "tidegate_downstream_{name}_total{{{label}=\"{}\"}} {count}",
+                        value.join(",")
+                    ),
+                );
             }
         }
         out
@@ -63,7 +69,10 @@ impl Metrics {
 }
 
 fn head(out: &mut String, name: &str, kind: &str, help: &str) {
-    line(out, format_args!("# HELP tidegate_downstream_{name} {help}\n# TYPE tidegate_downstream_{name} {kind}"));
+    line(
+        out,
+        format_args!("# HELP tidegate_downstream_{name} {help}\n# TYPE tidegate_downstream_{name} {kind}"),
+    );
 }
 
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {

@@ -60,10 +60,12 @@ fn quality(parameters: &str) -> u32 {
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
     let (name, parameters) = value.split_once(';').unwrap_or((value, ""));
-    let charset = parameters.split(';').filter_map(|it| it.split_once('=')).find(|(key, _)| {
-        key.trim().eq_ignore_ascii_case("charset")
-    });
-    let is_utf8 = charset.is_none_or(|(_, value)| value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"));
+    let charset = parameters
+        .split(';')
+        .filter_map(|it| it.split_once('='))
+        .find(|(key, _)| key.trim().eq_ignore_ascii_case("charset"));
+    let is_utf8 =
+        charset.is_none_or(|(_, value)| value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"));
     name.trim().eq_ignore_ascii_case("application/json") && is_utf8
 }
 

@@ -7,7 +7,6 @@ mod members;
 mod owner;
 mod protocol;
 
-
 use crate::auth::{AuthFailure, Authenticator};
 use crate::backend::{Backend, Outcome};
 use crate::metrics::Metrics;
@@ -28,8 +27,15 @@ pub(crate) use members::SHARDS_MAX;
 pub(crate) enum Turn {
     Engine(ShardTurn),
     Adopt(Box<Adoption>),
-    Authenticated { connection: ConnectionId, verdict: Result<Identity, AuthFailure> },
-    Finished { connection: ConnectionId, member: MemberId, outcome: Outcome },
+    Authenticated {
+        connection: ConnectionId,
+        verdict: Result<Identity, AuthFailure>,
+    },
+    Finished {
+        connection: ConnectionId,
+        member: MemberId,
+        outcome: Outcome,
+    },
     /// End every connection, each after what waits for it.
     Drain,
     /// End now.
@@ -51,8 +57,13 @@ pub(crate) struct Adoption {
 /// What the connection becomes.
 pub(crate) enum StreamKind {
     /// graphql-transport-ws; without it offered by the client, closed with 4406.
-    WebSocket { is_subprotocol_offered: bool },
-    EventStream { request: Value, allows_mutation: bool },
+    WebSocket {
+        is_subprotocol_offered: bool,
+    },
+    EventStream {
+        request: Value,
+        allows_mutation: bool,
+    },
 }
 
 /// A connection's place at its shard; the generation tells later users of the same slot apart.

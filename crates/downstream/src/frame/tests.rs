@@ -57,7 +57,10 @@ fn every_cut_of_a_frame_waits_for_the_rest() {
 fn what_clients_may_send_is_read() {
     let close = |code: u16| code.to_be_bytes().to_vec();
     let table = [
-        (vec![client_frame(0x01, b"a"), client_frame(0x00, b"b"), client_frame(0x80, b"c")], Message::Text("abc".into())),
+        (
+            vec![client_frame(0x01, b"a"), client_frame(0x00, b"b"), client_frame(0x80, b"c")],
+            Message::Text("abc".into()),
+        ),
         (vec![client_frame(0x01, &[0xE2, 0x82]), client_frame(0x80, &[0xAC])], Message::Text("€".into())),
         (vec![client_frame(0x82, b"bin")], Message::Binary),
         (vec![client_frame(0x89, b"hi")], Message::Ping(b"hi".to_vec())),
@@ -94,7 +97,11 @@ fn what_clients_must_not_send_has_its_code() {
         ("text not UTF-8", client_frame(0x81, &[0xFF]), 1007),
         ("surrogate half", client_frame(0x81, &[0xED, 0xA0, 0x80]), 1007),
         ("one byte over", client_frame(0x81, &[b'x'; 101]), 1009),
-        ("one byte over in fragments", [client_frame(0x01, &[b'x'; 100]), client_frame(0x80, b"x")].concat(), 1009),
+        (
+            "one byte over in fragments",
+            [client_frame(0x01, &[b'x'; 100]), client_frame(0x80, b"x")].concat(),
+            1009,
+        ),
         ("2^63 bytes announced", vec![0x81, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4], 1009),
     ];
     for (name, bytes, code) in table {

@@ -214,7 +214,8 @@ impl Owner {
         let (protocol, label) = match &stream_kind {
             StreamKind::WebSocket { .. } => {
                 let (phase, assembler) = (Phase::Opened, Assembler::default());
-                let web_socket = WebSocket { phase, assembler, identity: identity.clone(), pings_unanswered: 0 };
+                let web_socket =
+                    WebSocket { phase, assembler, identity: identity.clone(), pings_unanswered: 0 };
                 (Protocol::WebSocket(web_socket), "websocket")
             }
             StreamKind::EventStream { .. } => (Protocol::EventStream, "sse"),
@@ -258,7 +259,8 @@ impl Owner {
 
     /// Sends a frame of the protocol.
     fn send(&mut self, id: ConnectionId, frame: bytes::Bytes) {
-        let Some(connection) = self.connections.get_mut(id.slot).filter(|connection| connection.id == id) else {
+        let Some(connection) = self.connections.get_mut(id.slot).filter(|connection| connection.id == id)
+        else {
             return;
         };
         if let Err(trouble) = connection.send(frame, &mut self.pen) {
@@ -267,7 +269,8 @@ impl Owner {
     }
 
     fn flush(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(id.slot).filter(|connection| connection.id == id) else {
+        let Some(connection) = self.connections.get_mut(id.slot).filter(|connection| connection.id == id)
+        else {
             return;
         };
         match connection.flush(&mut self.pen) {

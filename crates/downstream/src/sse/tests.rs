@@ -25,7 +25,9 @@ fn a_payload_with_line_breaks_stays_one_event() {
 #[test]
 fn the_head_is_flushed_unbuffered_and_uncached() {
     let head = String::from_utf8(head("access-control-allow-origin: http://a\r\n")).unwrap();
-    for line in ["HTTP/1.1 200 OK\r\n", "x-accel-buffering: no\r\n", "cache-control: no-cache\r\n", "\r\n\r\n"] {
+    for line in
+        ["HTTP/1.1 200 OK\r\n", "x-accel-buffering: no\r\n", "cache-control: no-cache\r\n", "\r\n\r\n"]
+    {
         assert!(head.contains(line), "{line:?} in {head}");
     }
     assert!(head.contains("access-control-allow-origin: http://a\r\n"));

@@ -23,7 +23,10 @@ fn every_message_in_every_state() {
     let in_turn = |a: &str, b: &str, c: &str| [a.to_owned(), b.to_owned(), c.to_owned()];
     let table = [
         (r#"{"type":"connection_init"}"#, in_turn("authenticate null", "4429", "4429")),
-        (r#"{"type":"connection_init","payload":{"a":1}}"#, in_turn(r#"authenticate {"a":1}"#, "4429", "4429")),
+        (
+            r#"{"type":"connection_init","payload":{"a":1}}"#,
+            in_turn(r#"authenticate {"a":1}"#, "4429", "4429"),
+        ),
         (r#"{"type":"connection_init","payload":"x"}"#, all("4400")),
         (r#"{"type":"ping"}"#, all(r#"reply {"type":"pong"}"#)),
         (r#"{"type":"ping","payload":{"n":1}}"#, all(r#"reply {"type":"pong","payload":{"n":1}}"#)),
@@ -58,7 +61,8 @@ fn every_message_in_every_state() {
 
 #[test]
 fn nesting_that_would_exhaust_the_stack_is_refused() {
-    let deep = format!("{{\"type\":\"ping\",\"payload\":{{\"a\":{}{}}}}}", "[".repeat(10_000), "]".repeat(10_000));
+    let deep =
+        format!("{{\"type\":\"ping\",\"payload\":{{\"a\":{}{}}}}}", "[".repeat(10_000), "]".repeat(10_000));
     assert_eq!(outcome(Phase::Opened, &deep), "4400");
 }
 

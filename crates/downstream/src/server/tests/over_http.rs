@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 
 fn post(headers: &str, body: &str) -> String {
     let len = body.len();
-    format!("POST /graphql HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: {len}\r\n{headers}\r\n{body}")
+    format!(
+        "POST /graphql HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: {len}\r\n{headers}\r\n{body}"
+    )
 }
 
 fn get(target: &str, headers: &str) -> String {
@@ -43,7 +45,11 @@ fn statuses_and_types_are_by_this_table() {
         (post("content-type: text/plain\r\n", r#"{"query":"{ a }"}"#), 415, old),
         (post("", r#"{"query":"{ a }"}"#), 415, old),
         (post(JSON, r#"{"query":"subscription"}"#), 406, old),
-        (post(&format!("{JSON}accept: text/html\r\n"), r#"{"query":"{a}"}"#), 406, "text/plain; charset=utf-8"),
+        (
+            post(&format!("{JSON}accept: text/html\r\n"), r#"{"query":"{a}"}"#),
+            406,
+            "text/plain; charset=utf-8",
+        ),
         (get("/graphql?query=%7Ba%7D", ""), 200, old),
         (get("/graphql?query=%7Ba%7D&variables=%7B", ""), 400, old),
         (get("/graphql", ""), 400, old),
@@ -64,7 +70,8 @@ fn statuses_and_types_are_by_this_table() {
 #[test]
 fn the_query_string_carries_the_whole_request() {
     let world = World::new();
-    let (_, _, body) = exchange(world.address, &get("/graphql?query=%7Ba%7D&variables=%7B%22n%22%3A1%7D", ""));
+    let (_, _, body) =
+        exchange(world.address, &get("/graphql?query=%7Ba%7D&variables=%7B%22n%22%3A1%7D", ""));
     assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["data"]["echo"], json!({ "n": 1 }));
 }
 
@@ -72,10 +79,12 @@ fn the_query_string_carries_the_whole_request() {
 fn one_connection_serves_requests_and_then_becomes_a_stream() {
     let world = World::new();
     let body = r#"{"query":"{ a }"}"#;
-    let request = format!("POST /graphql HTTP/1.1\r\nhost: h\r\n{JSON}content-length: {}\r\n\r\n{body}", body.len());
+    let request =
+        format!("POST /graphql HTTP/1.1\r\nhost: h\r\n{JSON}content-length: {}\r\n\r\n{body}", body.len());
     let offer = "sec-websocket-protocol: graphql-transport-ws\r\n";
     let init = crate::fakes::client::frame(0x81, br#"{"type":"connection_init"}"#);
-    let mut client = Client::send_to(world.address, [request.as_bytes(), handshake(offer).as_bytes(), &init].concat());
+    let mut client =
+        Client::send_to(world.address, [request.as_bytes(), handshake(offer).as_bytes(), &init].concat());
     assert!(client.head().starts_with("HTTP/1.1 200"));
     client.until(b"}}");
     assert!(client.head().starts_with("HTTP/1.1 101"));

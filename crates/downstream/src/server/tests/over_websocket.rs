@@ -31,7 +31,8 @@ fn bytes_sent_with_the_handshake_are_not_lost() {
     client.send(&second[9..]);
     assert_eq!(client.message(), json!({ "type": "pong", "payload": { "p": 1 } }));
     client.text(subscribe);
-    let expected = json!({ "id": "1", "type": "next", "payload": { "data": { "echo": { "n": 1 }, "claims": null } } });
+    let expected =
+        json!({ "id": "1", "type": "next", "payload": { "data": { "echo": { "n": 1 }, "claims": null } } });
     assert_eq!(client.message(), expected);
     assert_eq!(client.message(), json!({ "id": "1", "type": "complete" }));
 }
@@ -120,7 +121,10 @@ fn a_lost_connection_leaves_what_it_joined() {
     let member = world.joined();
     drop(client);
     assert_eq!(world.left(), member.id);
-    world.runtime.block_on(async { tokio::time::timeout(crate::fakes::PATIENCE, world.all_gone()).await }).unwrap();
+    world
+        .runtime
+        .block_on(async { tokio::time::timeout(crate::fakes::PATIENCE, world.all_gone()).await })
+        .unwrap();
 }
 
 #[test]
@@ -145,7 +149,8 @@ fn closes_carry_their_codes() {
     assert_eq!(opened(frame(0x82, b"binary")), 4400);
     assert_eq!(opened(frame(0xC1, b"reserved bit")), 1002);
     assert_eq!(opened(frame(0x81, &[0xFF])), 1007);
-    let announced = [&[0x81, 0xFF][..], &(Limits::default().request_bytes_max as u64 + 1).to_be_bytes(), &[0; 4]];
+    let announced =
+        [&[0x81, 0xFF][..], &(Limits::default().request_bytes_max as u64 + 1).to_be_bytes(), &[0; 4]];
     assert_eq!(opened(announced.concat()), 1009);
     assert_eq!(opened(frame(0x88, &4242u16.to_be_bytes())), 4242, "a close is answered with its code");
     let mut without = Client::send_to(world.address, handshake("sec-websocket-protocol: graphql-ws\r\n"));
@@ -162,7 +167,10 @@ fn silence_is_met_with_4408_and_pings_with_death() {
     let mut silent = Client::websocket(world.address);
     assert_eq!(silent.close_code(), 4408);
     let mut dead = Client::acknowledged(world.address);
-    assert_eq!([dead.receive(), dead.receive(), dead.receive()], [Received::Ping, Received::Ping, Received::Eof]);
+    assert_eq!(
+        [dead.receive(), dead.receive(), dead.receive()],
+        [Received::Ping, Received::Ping, Received::Eof]
+    );
 }
 
 #[test]
@@ -205,7 +213,8 @@ fn connection_init_is_refused_with_4403_and_wins_over_the_header() {
     let key = jsonwebtoken::EncodingKey::from_secret(b"secret");
     let claims = json!({ "sub": "ann", "exp": 4_000_000_000u64 });
     let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap();
-    let init = |payload: serde_json::Value| json!({ "type": "connection_init", "payload": payload }).to_string();
+    let init =
+        |payload: serde_json::Value| json!({ "type": "connection_init", "payload": payload }).to_string();
     let bad_header = format!("{OFFER}authorization: Bearer nonsense\r\n");
     for payload in [
         json!({ "Authorization": format!("Bearer {token}") }),

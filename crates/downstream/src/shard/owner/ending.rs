@@ -18,7 +18,9 @@ const PINGS_UNANSWERED_MAX: u32 = 2;
 impl Owner {
     /// Ends a connection with its last frame; the first close wins. Abrupt = what waits is dropped for it.
     pub(super) fn close(&mut self, id: ConnectionId, close: Close, is_abrupt: bool) {
-        let Some(connection) = self.find(id).filter(|connection| connection.closing.is_none()) else { return };
+        let Some(connection) = self.find(id).filter(|connection| connection.closing.is_none()) else {
+            return;
+        };
         let frame = match &connection.protocol {
             Protocol::WebSocket(_) => Bytes::from(close.frame()),
             Protocol::EventStream if is_abrupt => lagged(),

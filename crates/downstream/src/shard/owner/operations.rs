@@ -37,7 +37,9 @@ impl Owner {
         if let Err(failure) = &verdict {
             self.around.metrics.auth_failures.add(&[failure.as_str()], 1);
         }
-        let Some(connection) = self.find(id).filter(|connection| connection.closing.is_none()) else { return };
+        let Some(connection) = self.find(id).filter(|connection| connection.closing.is_none()) else {
+            return;
+        };
         let Protocol::WebSocket(web_socket) = &mut connection.protocol else { return };
         match verdict {
             Ok(identity) => {
@@ -67,7 +69,8 @@ impl Owner {
         allows_mutation: bool,
     ) {
         let limits = self.around.limits.clone();
-        let Some(connection) = self.connections.get_mut(id.slot).filter(|connection| connection.id == id) else {
+        let Some(connection) = self.connections.get_mut(id.slot).filter(|connection| connection.id == id)
+        else {
             return;
         };
         let lead = connection.protocol.lead(client_id);

@@ -111,7 +111,11 @@ impl Owner {
             Message::Ping(payload) => self.send(id, frame::encode(Opcode::Pong, &payload).into()),
             Message::Pong => {}
             Message::Binary => {
-                self.close(id, websocket::invalid_message("Binary messages are not part of the protocol"), false);
+                self.close(
+                    id,
+                    websocket::invalid_message("Binary messages are not part of the protocol"),
+                    false,
+                );
             }
             Message::Text(message) => self.step(id, &message),
         }
