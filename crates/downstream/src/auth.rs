@@ -148,6 +148,7 @@ impl Authenticator {
         headers: &[(String, String)],
         init_payload: &Value,
     ) -> Result<Value, AuthFailure> {
+        tracing::trace!(target: "way", step = "authenticate");
         let from_init = self.token_of_init(init_payload);
         let from_header =
             || headers.iter().find(|(name, _)| *name == self.header).map(|(_, value)| value.as_str());

@@ -156,6 +156,11 @@ impl World {
         }
     }
 
+    /// All it saw by now.
+    pub(crate) fn seen_so_far(&self) -> Vec<Seen> {
+        self.seen.try_iter().collect()
+    }
+
     pub(crate) fn joined(&self) -> Member {
         match self.next() {
             Seen::Joined(member) => member,

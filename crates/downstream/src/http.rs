@@ -33,6 +33,7 @@ pub(crate) async fn answer(
     request: http::Request<Incoming>,
     takeovers: mpsc::Sender<Takeover>,
 ) -> Result<Answer, Infallible> {
+    tracing::trace!(target: "way", step = "serve");
     let cors = site.origins.response_headers(request.headers());
     let outcome = route(&site, request).await;
     let mut response = match outcome {
@@ -53,6 +54,7 @@ async fn route(site: &Site, request: http::Request<Incoming>) -> Result<Answer, 
     if path != site.path {
         return Ok(pages::page(site, &method, path));
     }
+    tracing::trace!(target: "way", step = "negotiate");
     match method {
         Method::OPTIONS => Ok(handshake::preflight(request.headers())),
         Method::GET if negotiate::is_upgrade(request.headers()) => {

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-/// A listening server; dropping it leaves it running until the process ends.
+/// A listening server; dropping it stops accepting and lets open connections be, `drain` ends it in order.
 pub struct Server {
     address: SocketAddr,
     backend: Arc<dyn Backend>,

@@ -121,6 +121,7 @@ impl Shard for Mailbox {
     }
 
     fn try_push(&self, turn: ShardTurn) -> Result<(), ShardTurn> {
+        tracing::trace!(target: "way", step = "Outbox::push");
         match self.sender.try_send(Turn::Engine(turn)) {
             Ok(()) => {
                 self.bell.ring();
@@ -132,6 +133,7 @@ impl Shard for Mailbox {
     }
 
     fn push(&self, turn: ShardTurn) -> BoxFuture<'_, ()> {
+        tracing::trace!(target: "way", step = "Outbox::push");
         Box::pin(self.send(Turn::Engine(turn)))
     }
 }

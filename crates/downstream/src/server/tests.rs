@@ -5,3 +5,4 @@ mod back_pressure;
 mod event_stream;
 mod over_http;
 mod over_websocket;
+mod random_order;

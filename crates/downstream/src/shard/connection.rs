@@ -242,6 +242,7 @@ impl Connection {
 
     /// One non-blocking send; how much the kernel took.
     fn write(&mut self, bytes: &[u8], now: u64) -> io::Result<usize> {
+        tracing::trace!(target: "way", step = "write");
         loop {
             match self.stream.write(bytes) {
                 Ok(0) if !bytes.is_empty() => return Err(ErrorKind::WriteZero.into()),

@@ -109,7 +109,9 @@ impl Owner {
             }
             for event in &events {
                 if event.token() != BELL {
-                    self.on_ready(event.token().0, event.is_readable(), event.is_writable());
+                    // An error alone, as a reset, is found by reading.
+                    let is_readable = event.is_readable() || event.is_read_closed() || event.is_error();
+                    self.on_ready(event.token().0, is_readable, event.is_writable());
                 }
             }
             self.take_turns();

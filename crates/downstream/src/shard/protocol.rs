@@ -38,6 +38,7 @@ impl Protocol {
 
     /// Appends one payload as this protocol frames it. What was skipped before it goes into its `extensions`.
     pub(super) fn push_payload(&self, out: &mut Vec<u8>, lead: &[u8], json: &[u8], skipped: u64) {
+        tracing::trace!(target: "way", step = "frame");
         let mut note = [0u8; 64];
         let (json, note) = if skipped == 0 { (json, &note[..0]) } else { spliced(json, &mut note, skipped) };
         match self {

@@ -139,6 +139,22 @@ fn a_preflight_names_only_allowed_origins() {
 }
 
 #[test]
+fn a_drain_does_not_wait_for_connections_that_ask_for_nothing() {
+    let timings = crate::options::Timings { request: std::time::Duration::from_secs(3600), ..patient() };
+    let mut world = World::with(Limits::default(), Options { timings, ..Options::default() });
+    let mut silent = Client::connect(world.address);
+    let body = r#"{"query":"{ a }"}"#;
+    let request =
+        format!("POST /graphql HTTP/1.1\r\nhost: h\r\n{JSON}content-length: {}\r\n\r\n{body}", body.len());
+    let mut kept_alive = Client::send_to(world.address, request);
+    kept_alive.head();
+    kept_alive.until(b"}}");
+    let drained = world.drain();
+    assert_eq!((silent.rest(), kept_alive.rest()), (String::new(), String::new()));
+    world.runtime.block_on(drained).unwrap();
+}
+
+#[test]
 fn a_connection_too_many_is_told_to_come_back() {
     let limits = Limits { connections_max: 1, ..Limits::default() };
     let world = World::with(limits, Options { timings: patient(), ..Options::default() });
