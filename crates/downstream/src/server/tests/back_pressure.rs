@@ -56,6 +56,24 @@ fn one_that_never_reads_is_disconnected_and_delays_nobody() {
 }
 
 #[test]
+fn a_payload_larger_than_every_buffer_arrives_whole_and_in_its_place() {
+    let world = world();
+    let mut client = Client::acknowledged(world.address);
+    client.subscribe("1", "subscription");
+    let member = world.joined();
+    let text: String = (0..2 << 20).map(|n: u32| char::from(b'a' + (n % 23) as u8)).collect();
+    for n in 0..3 {
+        let json = format!(r#"{{"data":{{"n":{n},"text":"{}{text}"}}}}"#, text.repeat(3));
+        world.deliver(&[&member], &json, Overflow::Latest);
+        world.deliver(&[&member], r#"{"data":"between"}"#, Overflow::Disconnect);
+        let large = client.message();
+        assert_eq!(large["payload"]["data"]["n"], n);
+        assert!(large["payload"]["data"]["text"] == text.repeat(4), "its text is whole");
+        assert_eq!(client.message()["payload"]["data"], "between");
+    }
+}
+
+#[test]
 fn one_that_takes_the_latest_is_told_what_it_missed() {
     let world = world();
     let (mut sleepy, mut awake, members) = pair(&world);
