@@ -1,12 +1,12 @@
-//! From listener to HTTP: accepts, lets hyper read heads, and takes a connection back when it becomes a stream.
+//! From listener to HTTP: accepts, lets hyper read heads, and takes a connection back when it becomes a
+//! stream.
 //! Owns the hand-over: after it no task and no channel is left for the connection.
 
 use crate::http;
 use crate::seat::Seat;
-use crate::shard::{Adoption, StreamKind};
+use crate::shard::{Adoption, Takeover};
 use crate::site::Site;
 use bytes::Bytes;
-use engine::Identity;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::future::poll_fn;
@@ -29,13 +29,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Ends with the connection, so it needs no length.
 const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\n\
     content-type: text/plain\r\n\r\nthis router has as many connections as limits.connections_max allows";
-
-/// A request that becomes a stream: what its connection is taken over with.
-pub(crate) struct Takeover {
-    pub(crate) head: Vec<u8>,
-    pub(crate) stream_kind: StreamKind,
-    pub(crate) identity: Identity,
-}
 
 /// Accepts until told to stop.
 pub(crate) async fn accept(listener: TcpListener, site: Arc<Site>, mut stop: watch::Receiver<bool>) {
@@ -134,9 +127,7 @@ async fn adopt(site: &Site, stream: TcpStream, leftover: Bytes, takeover: Takeov
     // Stays non-blocking, and leaves the runtime's poll.
     match stream.into_std() {
         Ok(stream) => {
-            let Takeover { head, stream_kind, identity } = takeover;
-            let adoption = Adoption { stream, head, leftover, stream_kind, identity, seat };
-            site.hand_over(adoption).await;
+            site.hand_over(Adoption { stream, leftover, takeover, seat }).await;
         }
         Err(error) => tracing::warn!(%error, "a connection could not be handed to its shard"),
     }

@@ -1,5 +1,6 @@
 //! Who is calling: finds the token, verifies it against the configured issuers, hands on the claims.
-//! Owns refusal: a token that is there and bad is always refused, and missing keys are never a pass (invariant 9).
+//! Owns refusal: a token that is there and bad is always refused, and missing keys are never a pass
+//! (invariant 9).
 //! Never logs a token, a claim or a `connection_init` payload.
 
 use crate::jwks::{KeySet, KeySource, Keys};
@@ -51,7 +52,8 @@ pub struct IssuerOptions {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AuthConfigError {
     #[error(
-        "jwt: unknown algorithm `{0}`; use RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA or, with a secret, HS256, HS384, HS512"
+        "jwt: unknown algorithm `{0}`; use RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA \
+         or, with a secret, HS256, HS384, HS512"
     )]
     UnknownAlgorithm(String),
     #[error("jwt: algorithm `{0}` does not fit the keys: HS* needs `secret`, all others need `jwks`")]
@@ -59,7 +61,8 @@ pub enum AuthConfigError {
     #[error("jwt: the keys of an issuer cannot be used: {0}")]
     BadKeys(String),
     #[error(
-        "jwt: `required` is set but no issuer is configured, so nobody could ever connect; add one under `issuers`"
+        "jwt: `required` is set but no issuer is configured, so nobody could ever connect; \
+         add one under `issuers`"
     )]
     NoIssuer,
 }
@@ -142,7 +145,8 @@ impl Authenticator {
         Authenticator { issuers: Vec::new(), header, prefix, required: false }
     }
 
-    /// The claims of the caller, `Null` without a token. A token in `connection_init` wins over one in a header.
+    /// The claims of the caller, `Null` without a token. A token in `connection_init` wins over one in a
+    /// header.
     pub(crate) async fn authenticate(
         &self,
         headers: &[(String, String)],
@@ -155,7 +159,8 @@ impl Authenticator {
         let Some(credentials) = from_init.or_else(from_header).filter(|text| !text.trim().is_empty()) else {
             return if self.required { Err(AuthFailure::Missing) } else { Ok(Value::Null) };
         };
-        // Without issuers nothing claims to read the header; it may be meant for the subgraphs it is forwarded to.
+        // Without issuers nothing claims to read the header; it may be meant for the subgraphs it is
+        // forwarded to.
         if self.issuers.is_empty() {
             return Ok(Value::Null);
         }

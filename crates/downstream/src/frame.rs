@@ -96,8 +96,8 @@ struct Head {
     bytes: usize,
 }
 
-/// Reads one client frame from the front of `input`: the frame and how many bytes it took, or `None` while it is not
-/// all there. `payload_max` is checked on the head already, before anything is kept.
+/// Reads one client frame from the front of `input`: the frame and how many bytes it took, or `None` while it
+/// is not all there. `payload_max` is checked on the head already, before anything is kept.
 pub(crate) fn parse(input: &mut [u8], payload_max: usize) -> Result<Option<(Frame<'_>, usize)>, Close> {
     let Some(head) = parse_head(input)? else { return Ok(None) };
     if head.len > payload_max {

@@ -18,8 +18,9 @@ impl Origins {
         Origins { any: allowed.iter().any(|it| it == "*"), allowed: allowed.iter().map(normal).collect() }
     }
 
-    /// Whether a handshake may go on. No `Origin` means no browser, so nothing to protect; any other value must be
-    /// the host that was asked, or be listed: browsers send cookies along, whatever page opens the socket.
+    /// Whether a handshake may go on. No `Origin` means no browser, so nothing to protect; any other value
+    /// must be the host that was asked, or be listed: browsers send cookies along, whatever page opens the
+    /// socket.
     pub(crate) fn admits(&self, headers: &HeaderMap) -> bool {
         let Some(origin) = headers.get(ORIGIN) else { return true };
         let Ok(origin) = origin.to_str() else { return false };

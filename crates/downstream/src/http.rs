@@ -5,10 +5,9 @@ mod handshake;
 mod pages;
 mod request;
 
-use crate::accept::Takeover;
 use crate::auth::AuthFailure;
 use crate::negotiate::{self, Media};
-use crate::shard::StreamKind;
+use crate::shard::{StreamKind, Takeover};
 use crate::site::Site;
 use crate::sse;
 use bytes::Bytes;
@@ -73,6 +72,11 @@ async fn graphql(site: &Site, request: http::Request<Incoming>) -> Result<Answer
     };
     let is_post = request.method() == Method::POST;
     let (parts, body) = request.into_parts();
+    // Before the body: a caller who is refused costs a head.
+    let identity = match authenticate(site, &parts.headers).await {
+        Ok(identity) => identity,
+        Err(failure) => return Ok(unauthenticated(media, failure)),
+    };
     let asked = if is_post {
         request::from_body(&parts.headers, body, site.limits.request_bytes_max, site.timings.request).await
     } else {
@@ -84,10 +88,6 @@ async fn graphql(site: &Site, request: http::Request<Incoming>) -> Result<Answer
             site.metrics.refusals.add(&["bad_request"], 1);
             return Ok(errors(status, media, &[GraphqlError::new(Code::BadRequest, text)]));
         }
-    };
-    let identity = match authenticate(site, &parts.headers).await {
-        Ok(identity) => identity,
-        Err(failure) => return Ok(unauthenticated(media, failure)),
     };
     if media == Media::EventStream {
         let cors = handshake::header_lines(&site.origins.response_headers(&parts.headers));
@@ -109,8 +109,8 @@ async fn execute(site: &Site, asked: Value, identity: Identity, media: Media, is
     };
     match call.kind() {
         Kind::Subscription => {
-            let text = "a subscription needs a stream: send `accept: text/event-stream`, or connect by WebSocket \
-                with the graphql-transport-ws sub-protocol";
+            let text = "a subscription needs a stream: send `accept: text/event-stream`, or connect by \
+                WebSocket with the graphql-transport-ws sub-protocol";
             errors(StatusCode::NOT_ACCEPTABLE, media, &[GraphqlError::new(Code::BadRequest, text)])
         }
         Kind::Mutation if !is_post => {
@@ -158,8 +158,9 @@ fn unauthenticated(media: Media, failure: AuthFailure) -> Answer {
     response
 }
 
-/// GraphQL over HTTP §6.4: with its own type the status tells of request errors; with plain JSON a well-formed
-/// request gets 200, since old clients read the body only then. Refusals of the caller keep their status in both.
+/// GraphQL over HTTP §6.4: with its own type the status tells of request errors; with plain JSON a
+/// well-formed request gets 200, since old clients read the body only then. Refusals of the caller keep their
+/// status in both.
 fn status_of(errors: &[GraphqlError], media: Media) -> StatusCode {
     let has = |code| errors.iter().any(|error| error.code == code);
     if has(Code::Unauthenticated) {

@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// Tokens with unknown key ids cause at most one fetch in this time, or they would be a lever against the issuer.
+/// Tokens with unknown key ids cause at most one fetch in this time, or they would be a lever against the
+/// issuer.
 const COOL_DOWN: Duration = Duration::from_secs(30);
 
 /// Keys older than this are fetched anew, so that a withdrawn one stops working.
@@ -67,7 +68,8 @@ struct PublicKey {
 }
 
 impl KeySet {
-    /// Reads a document; keys of unknown kinds, for encryption or symmetric are left out, as RFC 7517 §5 asks.
+    /// Reads a document; keys of unknown kinds, for encryption or symmetric are left out, as RFC 7517 §5
+    /// asks.
     pub(crate) fn parse(text: &str) -> Result<KeySet, String> {
         if text.len() > JWKS_BYTES_MAX {
             return Err(format!("it is longer than {JWKS_BYTES_MAX} bytes"));

@@ -1,5 +1,7 @@
-//! The client side: HTTP, graphql-transport-ws and graphql-sse on one path, over shards that own their sockets.
-//! Owns accept, authentication, protocols and back pressure; knows no broker, no subgraph and no configuration file.
+//! The client side: HTTP, graphql-transport-ws and graphql-sse on one path, over shards that own their
+//! sockets.
+//! Owns accept, authentication, protocols and back pressure; knows no broker, no subgraph and no
+//! configuration file.
 
 mod accept;
 mod auth;

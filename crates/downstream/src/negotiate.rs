@@ -22,8 +22,9 @@ impl Media {
     }
 }
 
-/// The best form by `Accept`: the highest quality, then the most specific, then the first named; `None` = none of
-/// ours. JSON where the client does not care, as GraphQL over HTTP has it for clients from before its own type.
+/// The best form by `Accept`: the highest quality, then the most specific, then the first named; `None` =
+/// none of ours. JSON where the client does not care, as GraphQL over HTTP has it for clients from before its
+/// own type.
 pub(crate) fn media(headers: &HeaderMap) -> Option<Media> {
     let mut best: Option<(u32, u8, Media)> = None;
     let mut is_absent = true;
@@ -55,8 +56,8 @@ fn quality(parameters: &str) -> u32 {
     value.trim().parse::<f32>().map_or(1000, |q| (q.clamp(0.0, 1.0) * 1000.0) as u32)
 }
 
-/// Whether the body is JSON. Everything else is refused: a browser sends only form types and plain text across
-/// origins without asking first.
+/// Whether the body is JSON. Everything else is refused: a browser sends only form types and plain text
+/// across origins without asking first.
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
     let (name, parameters) = value.split_once(';').unwrap_or((value, ""));

@@ -98,8 +98,8 @@ impl Server {
         self.metrics.clone()
     }
 
-    /// Stops accepting, lets the engine end every subscription, ends every connection with its terminal frame, and
-    /// returns once all are gone, or when this much time has passed.
+    /// Stops accepting, lets the engine end every subscription, ends every connection with its terminal
+    /// frame, and returns once all are gone, or when this much time has passed.
     pub async fn drain(self, within: Duration) {
         let deadline = Instant::now() + within;
         self.stop.send_replace(true);

@@ -1,5 +1,6 @@
 //! One owner loop over many connections: an operating system thread, a poll, and a bounded inbox of turns.
-//! Owns the way in: what a shard can be told, and waking it. The loop itself is `owner`, a socket is `connection`.
+//! Owns the way in: what a shard can be told, and waking it. The loop itself is `owner`, a socket is
+//! `connection`.
 
 mod connection;
 mod deadlines;
@@ -45,13 +46,18 @@ pub(crate) enum Turn {
 /// A connection handed over by the HTTP side, its response head not yet written.
 pub(crate) struct Adoption {
     pub(crate) stream: std::net::TcpStream,
-    /// The response head.
-    pub(crate) head: Vec<u8>,
     /// Bytes the client sent after its request.
     pub(crate) leftover: Bytes,
+    pub(crate) takeover: Takeover,
+    pub(crate) seat: Seat,
+}
+
+/// A request that becomes a stream: what its connection is taken over with.
+pub(crate) struct Takeover {
+    /// The response head.
+    pub(crate) head: Vec<u8>,
     pub(crate) stream_kind: StreamKind,
     pub(crate) identity: Identity,
-    pub(crate) seat: Seat,
 }
 
 /// What the connection becomes.

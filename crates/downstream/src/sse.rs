@@ -20,12 +20,13 @@ pub(crate) const COMPLETE: &[u8] = b"event: complete\ndata: \n\n";
 /// The response head; the stream ends with its connection, so it needs no length and no chunks.
 /// `cors` holds whole header lines, each with its line end.
 pub(crate) fn head(cors: &str) -> Vec<u8> {
-    let fixed = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n\
-        x-accel-buffering: no\r\nconnection: close\r\n";
+    let fixed = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n\
+        cache-control: no-cache\r\nx-accel-buffering: no\r\nconnection: close\r\n";
     format!("{fixed}{cors}\r\n").into_bytes()
 }
 
-/// A `next` event with errors only: graphql-sse wants refusals inside the stream, where a browser can read them.
+/// A `next` event with errors only: graphql-sse wants refusals inside the stream, where a browser can read
+/// them.
 pub(crate) fn errors(errors: &[GraphqlError]) -> Bytes {
     let mut out = NEXT.to_vec();
     push_json(&mut out, &refusal(errors));
@@ -33,7 +34,8 @@ pub(crate) fn errors(errors: &[GraphqlError]) -> Bytes {
     Bytes::from(out)
 }
 
-/// Appends JSON as one `data` line: a line break would end it, and between JSON tokens a space means the same.
+/// Appends JSON as one `data` line: a line break would end it, and between JSON tokens a space means the
+/// same.
 pub(crate) fn push_json(out: &mut Vec<u8>, json: &[u8]) {
     let start = out.len();
     out.extend_from_slice(json);

@@ -1,5 +1,6 @@
 //! From the engine to the owner loops: what a shard is told, and the bounded queue it keeps per connection.
-//! Owns the overflow policies; never touches a socket. Invariant 5: a slow client can fill only its own outbox.
+//! Owns the overflow policies; never touches a socket. Invariant 5: a slow client can fill only its own
+//! outbox.
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -25,8 +26,8 @@ pub struct Member {
     pub shard: Arc<dyn Shard>,
 }
 
-/// An owner loop over connections. Its inbox is bounded (`shard_turns_max`) and emptied without ever waiting for a
-/// client or for the engine, so waiting for room in it is waiting for CPU alone.
+/// An owner loop over connections. Its inbox is bounded (`shard_turns_max`) and emptied without ever waiting
+/// for a client or for the engine, so waiting for room in it is waiting for CPU alone.
 pub trait Shard: Send + Sync {
     fn id(&self) -> ShardId;
 
@@ -37,8 +38,8 @@ pub trait Shard: Send + Sync {
     fn push(&self, turn: ShardTurn) -> BoxFuture<'_, ()>;
 }
 
-/// What the engine tells a shard; turns of one trigger keep their order. A turn for a member that has ended or left is
-/// late, not wrong: the shard ignores it.
+/// What the engine tells a shard; turns of one trigger keep their order. A turn for a member that has ended
+/// or left is late, not wrong: the shard ignores it.
 #[derive(Debug, Clone)]
 pub enum ShardTurn {
     /// The same payload to each of these members.

@@ -1,4 +1,5 @@
-//! The codec against tables: heads of every size, every rule of RFC 6455 that a client can break, every split.
+//! The codec against tables: heads of every size, every rule of RFC 6455 that a client can break, every
+//! split.
 //! Owns a client-side encoder; touches no socket.
 
 use super::*;

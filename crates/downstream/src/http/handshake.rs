@@ -2,9 +2,8 @@
 //! Owns their rules and response heads; never a frame.
 
 use super::{Answer, identity_of, plain};
-use crate::accept::Takeover;
 use crate::negotiate;
-use crate::shard::StreamKind;
+use crate::shard::{StreamKind, Takeover};
 use crate::site::Site;
 use crate::websocket::SUBPROTOCOL;
 use base64::Engine as _;

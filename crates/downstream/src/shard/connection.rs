@@ -40,8 +40,8 @@ pub(super) struct Closing {
     pub(super) until: u64,
     /// Nothing more is expected of the client.
     pub(super) is_peer_done: bool,
-    /// The client broke the framing: what it still sends is read and dropped, since closing a socket with unread
-    /// bytes resets it, and a reset may take our last frame along.
+    /// The client broke the framing: what it still sends is read and dropped, since closing a socket with
+    /// unread bytes resets it, and a reset may take our last frame along.
     pub(super) is_deaf: bool,
 }
 
@@ -81,7 +81,8 @@ pub(super) struct Pen {
     pub(super) tally: Tally,
 }
 
-/// Counted here, added to the shared metrics once per loop: an atomic per delivery would be shared by all shards.
+/// Counted here, added to the shared metrics once per loop: an atomic per delivery would be shared by all
+/// shards.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) frames: u64,
@@ -167,8 +168,9 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends the connection's last frame: behind what waits, or where that does not fit or must not matter, instead
-    /// of it. (What the kernel took in part is always ended first, or the frame would be read as its rest.)
+    /// Sends the connection's last frame: behind what waits, or where that does not fit or must not matter,
+    /// instead of it. (What the kernel took in part is always ended first, or the frame would be read as its
+    /// rest.)
     pub(super) fn send_last(&mut self, frame: Bytes, is_abrupt: bool, pen: &mut Pen) -> Result<(), Trouble> {
         if frame.is_empty() {
             return Ok(());

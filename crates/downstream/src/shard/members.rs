@@ -7,8 +7,8 @@ use engine::outbox::{MemberId, ShardId};
 use slab::Slab;
 use std::sync::Arc;
 
-/// An id is generation (36 bits), shard (6), slot (22): 4 million operations of a shard at once, 64 shards, and a
-/// slot would have to be asked with an id 68 billion operations old to be mistaken.
+/// An id is generation (36 bits), shard (6), slot (22): 4 million operations of a shard at once, 64 shards,
+/// and a slot would have to be asked with an id 68 billion operations old to be mistaken.
 const SLOT_BITS: u32 = 22;
 const SHARD_BITS: u32 = 6;
 

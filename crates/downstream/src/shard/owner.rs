@@ -1,5 +1,6 @@
 //! The loop of one shard: readiness, turns, ticks. Nothing in it waits for a client or for the engine.
-//! Owns the connections and members of the shard; asynchronous work runs on the runtime and comes back as a turn.
+//! Owns the connections and members of the shard; asynchronous work runs on the runtime and comes back as a
+//! turn.
 
 mod ending;
 mod operations;
@@ -9,7 +10,7 @@ use super::connection::{Connection, Pen, Tally, Trouble};
 use super::deadlines::Deadlines;
 use super::members::Members;
 use super::protocol::{Protocol, WebSocket};
-use super::{Adoption, ConnectionId, Mailbox, StreamKind, Surroundings, Turn};
+use super::{Adoption, ConnectionId, Mailbox, StreamKind, Surroundings, Takeover, Turn};
 use crate::frame::{Assembler, Close};
 use crate::metrics::Metrics;
 use crate::websocket::Phase;
@@ -202,7 +203,8 @@ impl Owner {
     }
 
     fn adopt(&mut self, adoption: Adoption) {
-        let Adoption { stream, head, leftover, stream_kind, identity, seat } = adoption;
+        let Adoption { stream, leftover, takeover, seat } = adoption;
+        let Takeover { head, stream_kind, identity } = takeover;
         let mut stream = mio::net::TcpStream::from_std(stream);
         let vacant = self.connections.vacant_entry();
         let slot = vacant.key();
@@ -283,7 +285,8 @@ impl Owner {
 
     fn meet(&mut self, id: ConnectionId, trouble: &Trouble) {
         match trouble {
-            // 1013, "try again later": clients retry on it, and the event they miss is the one they could not read.
+            // 1013, "try again later": clients retry on it, and the event they miss is the one they could not
+            // read.
             Trouble::Full => self.close(id, Close::new(1013, "slow consumer", "slow_consumer"), true),
             Trouble::Lost => self.lose(id, "connection_lost"),
         }

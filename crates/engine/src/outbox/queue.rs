@@ -1,6 +1,7 @@
-//! The bounded queue of one slow connection: what the kernel would not take yet, and what gives way when it is full.
-//! Owns the overflow policies and the arithmetic of loss: every payload pushed leaves as itself or as a count that the
-//! next payload of the same member carries. Pure: no socket, no clock, no encoding.
+//! The bounded queue of one slow connection: what the kernel would not take yet, and what gives way when it
+//! is full.
+//! Owns the overflow policies and the arithmetic of loss: every payload pushed leaves as itself or as a count
+//! that the next payload of the same member carries. Pure: no socket, no clock, no encoding.
 
 use super::{MemberId, Overflow, Payload};
 use bytes::Bytes;
@@ -9,8 +10,9 @@ use std::sync::Arc;
 
 /// Frames of one connection that wait for its socket, in order.
 ///
-/// Payloads and protocol frames are bounded apart (each by `outbox_frames_max` and `outbox_bytes_max`), so that a
-/// backlog of events leaves room for the frame that says why it ends. One entry always fits an empty queue.
+/// Payloads and protocol frames are bounded apart (each by `outbox_frames_max` and `outbox_bytes_max`), so
+/// that a backlog of events leaves room for the frame that says why it ends. One entry always fits an empty
+/// queue.
 #[derive(Debug)]
 pub struct Outbox {
     entries: VecDeque<Waiting>,
@@ -115,9 +117,9 @@ impl Outbox {
         Ok(())
     }
 
-    /// Queues a payload, making room by its policy; returns how many waiting payloads were dropped for it (each is
-    /// already counted in the `skipped` of what follows it). On `Full` nothing was queued, and what was dropped while
-    /// looking for room no longer matters: the connection ends.
+    /// Queues a payload, making room by its policy; returns how many waiting payloads were dropped for it
+    /// (each is already counted in the `skipped` of what follows it). On `Full` nothing was queued, and what
+    /// was dropped while looking for room no longer matters: the connection ends.
     pub fn push(
         &mut self,
         member: MemberId,
@@ -184,8 +186,9 @@ impl Outbox {
         }
     }
 
-    /// Drops what one new payload makes obsolete; returns how many, and the loss the new one has to report. A loss
-    /// that was already written on a dropped payload moves to the member's next one, wherever that waits.
+    /// Drops what one new payload makes obsolete; returns how many, and the loss the new one has to report. A
+    /// loss that was already written on a dropped payload moves to the member's next one, wherever that
+    /// waits.
     fn supersede(&mut self, member: MemberId, newer: &Payload) -> (u64, u64) {
         let (mut dropped, mut owed) = (0, 0);
         let mut entries = std::mem::take(&mut self.entries);
@@ -208,8 +211,8 @@ impl Outbox {
         (dropped, owed)
     }
 
-    /// Makes room at the cost of every member whose policy allows it: keeps the newest of each, or of each entity.
-    /// Costs the whole queue, so it comes only after `supersede` did not help.
+    /// Makes room at the cost of every member whose policy allows it: keeps the newest of each, or of each
+    /// entity. Costs the whole queue, so it comes only after `supersede` did not help.
     fn collapse(&mut self) -> u64 {
         let mut newest: HashSet<(MemberId, Option<Arc<str>>)> = HashSet::new();
         let mut doomed = vec![false; self.entries.len()];

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 fn post(headers: &str, body: &str) -> String {
     let len = body.len();
     format!(
-        "POST /graphql HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: {len}\r\n{headers}\r\n{body}"
+        "POST /graphql HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\
+         content-length: {len}\r\n{headers}\r\n{body}"
     )
 }
 
@@ -123,6 +124,36 @@ fn handshakes_that_must_not_succeed_have_their_status() {
     }
     let mut own = Client::send_to(world.address, handshake("origin: http://localhost\r\n"));
     assert!(own.head().starts_with("HTTP/1.1 101"));
+}
+
+#[test]
+fn callers_are_refused_with_401_before_their_body_is_read() {
+    let issuer = crate::auth::IssuerOptions {
+        keys: crate::jwks::KeySource::Secret(b"secret".to_vec()),
+        algorithms: Vec::new(),
+        issuers: Vec::new(),
+        audiences: Vec::new(),
+        clock_skew: std::time::Duration::ZERO,
+    };
+    let auth = crate::auth::AuthOptions { issuers: vec![issuer], required: true, ..Default::default() };
+    let authenticator = std::sync::Arc::new(crate::auth::Authenticator::new(auth).unwrap());
+    let options = Options { authenticator, timings: patient(), ..Options::default() };
+    let world = World::with(Limits::default(), options);
+    let body = r#"{"query":"{ a }"}"#;
+    let bad = format!("{JSON}authorization: Bearer nonsense\r\n");
+    let stream = format!("{JSON}accept: text/event-stream\r\n");
+    for (request, text) in [
+        (post(JSON, body), "a token is required"),
+        (post(&bad, body), "the token is not valid"),
+        (post(&stream, body), "a token is required"),
+        // The body that is announced never comes.
+        (post(JSON, "").replace("content-length: 0", "content-length: 100"), "a token is required"),
+    ] {
+        let (status, head, body) = exchange(world.address, &request);
+        assert!(status == 401 && head.contains("www-authenticate: bearer"), "{request}\n{head}");
+        assert!(body.contains(text) && body.contains("UNAUTHENTICATED"), "{request}\n{body}");
+    }
+    assert!(world.metrics().contains("auth_failures_total{reason=\"missing\"} 3"), "{}", world.metrics());
 }
 
 #[test]

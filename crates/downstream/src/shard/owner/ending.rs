@@ -67,7 +67,8 @@ impl Owner {
         }
     }
 
-    /// Once the last frame is with the kernel: says so to the peer, and lets go where nothing more is expected.
+    /// Once the last frame is with the kernel: says so to the peer, and lets go where nothing more is
+    /// expected.
     pub(super) fn finish_if_flushed(&mut self, id: ConnectionId) {
         let Some(connection) = self.find(id).filter(|connection| connection.is_flushed()) else { return };
         let Some(closing) = &connection.closing else { return };

@@ -52,9 +52,9 @@ impl Owner {
             Err(failure @ AuthFailure::KeysUnavailable) => {
                 self.close(id, Close::new(1013, failure.message(), "auth_unavailable"), false);
             }
-            // graphql-ws documents 4403 for a refused connection_init, and its client asks for new parameters (so for
-            // a fresh token) before it tries again; 4401 it takes as final, and the protocol has that for a
-            // `subscribe` before the acknowledgement.
+            // graphql-ws documents 4403 for a refused connection_init, and its client asks for new parameters
+            // (so for a fresh token) before it tries again; 4401 it takes as final, and the protocol has that
+            // for a `subscribe` before the acknowledgement.
             Err(_) => self.close(id, Close::new(4403, "Forbidden", "forbidden"), false),
         }
     }

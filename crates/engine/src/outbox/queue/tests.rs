@@ -100,7 +100,9 @@ fn take(outbox: &mut Outbox, clients: &mut [Client], frames: &mut Vec<u64>) -> b
 
 proptest! {
     #[test]
-    fn bounds_order_and_the_arithmetic_of_loss_hold(steps in steps(), frames_max in 1usize..12, bytes_max in 8usize..300) {
+    fn bounds_order_and_the_arithmetic_of_loss_hold(
+        steps in steps(), frames_max in 1usize..12, bytes_max in 8usize..300
+    ) {
         let policies = [Overflow::Disconnect, Overflow::Latest, Overflow::Conflate, Overflow::Latest];
         let mut outbox = Outbox::new(frames_max, bytes_max);
         let mut clients: Vec<Client> = (0..4).map(|_| Client::default()).collect();
@@ -114,7 +116,8 @@ proptest! {
                     let payload = payload(&text, policies[member as usize], key.as_deref());
                     match outbox.push(MemberId(member), &lead(), payload, 0) {
                         Ok(_) => client.pushed += 1,
-                        // The connection ends here; a policy that looked for room in vain owes no count any more.
+                        // The connection ends here; a policy that looked for room in vain owes no count any
+                        // more.
                         Err(Full) if policies[member as usize] != Overflow::Disconnect => return Ok(()),
                         Err(Full) => break,
                     }
