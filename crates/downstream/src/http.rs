@@ -26,6 +26,9 @@ use tokio::sync::mpsc;
 
 type Answer = Response<Full<Bytes>>;
 
+/// An answer, or else the connection leaves HTTP.
+type Routed = Result<Answer, Box<Takeover>>;
+
 /// Answers one request, or asks for its connection and never returns.
 pub(crate) async fn answer(
     site: Arc<Site>,
@@ -48,7 +51,7 @@ pub(crate) async fn answer(
     Ok(response)
 }
 
-async fn route(site: &Site, request: http::Request<Incoming>) -> Result<Answer, Box<Takeover>> {
+async fn route(site: &Site, request: http::Request<Incoming>) -> Routed {
     let (method, path) = (request.method().clone(), request.uri().path());
     if path != site.path {
         return Ok(pages::page(site, &method, path));
@@ -57,14 +60,14 @@ async fn route(site: &Site, request: http::Request<Incoming>) -> Result<Answer, 
     match method {
         Method::OPTIONS => Ok(handshake::preflight(request.headers())),
         Method::GET if negotiate::is_upgrade(request.headers()) => {
-            handshake::websocket(site, request.headers()).map_or_else(Ok, |takeover| Err(Box::new(takeover)))
+            handshake::websocket(site, request.headers())
         }
         Method::GET | Method::POST => graphql(site, request).await,
         _ => Ok(not_allowed("GraphQL is served by GET and POST", "GET, POST, OPTIONS")),
     }
 }
 
-async fn graphql(site: &Site, request: http::Request<Incoming>) -> Result<Answer, Box<Takeover>> {
+async fn graphql(site: &Site, request: http::Request<Incoming>) -> Routed {
     let Some(media) = negotiate::media(request.headers()) else {
         let text = "none of the accepted types is served; accept application/json, \
             application/graphql-response+json or, for subscriptions, text/event-stream";

@@ -1,7 +1,7 @@
 //! What comes before a stream: the WebSocket handshake and the CORS preflight.
 //! Owns their rules and response heads; never a frame.
 
-use super::{Answer, identity_of, plain};
+use super::{Answer, Routed, identity_of, plain};
 use crate::negotiate;
 use crate::shard::{StreamKind, Takeover};
 use crate::site::Site;
@@ -20,27 +20,27 @@ use sha1::{Digest, Sha1};
 const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Checks a handshake; the connection is then taken over with its 101.
-pub(super) fn websocket(site: &Site, headers: &HeaderMap) -> Result<Takeover, Answer> {
+pub(super) fn websocket(site: &Site, headers: &HeaderMap) -> Routed {
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         let mut response = plain(StatusCode::UPGRADE_REQUIRED, "only WebSocket version 13 is spoken");
         response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        return Err(response);
+        return Ok(response);
     }
     let key = headers.get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
     if STANDARD.decode(key).map_or(0, |nonce| nonce.len()) != 16 {
-        return Err(plain(StatusCode::BAD_REQUEST, "sec-websocket-key must be 16 bytes in base64"));
+        return Ok(plain(StatusCode::BAD_REQUEST, "sec-websocket-key must be 16 bytes in base64"));
     }
     if !site.origins.admits(headers) {
         site.metrics.refusals.add(&["origin"], 1);
         let text = "this origin may not connect; add it to cors.allowed_origins";
-        return Err(plain(StatusCode::FORBIDDEN, text));
+        return Ok(plain(StatusCode::FORBIDDEN, text));
     }
     let is_subprotocol_offered = negotiate::offers(headers, SUBPROTOCOL);
-    Ok(Takeover {
+    Err(Box::new(Takeover {
         head: switching_protocols(key, is_subprotocol_offered),
         stream_kind: StreamKind::WebSocket { is_subprotocol_offered },
         identity: identity_of(headers),
-    })
+    }))
 }
 
 fn switching_protocols(key: &[u8], is_subprotocol_offered: bool) -> Vec<u8> {

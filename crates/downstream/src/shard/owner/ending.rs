@@ -73,10 +73,9 @@ impl Owner {
         let Some(connection) = self.find(id).filter(|connection| connection.is_flushed()) else { return };
         let Some(closing) = &connection.closing else { return };
         let is_over = closing.is_peer_done;
-        if is_over || closing.is_deaf || matches!(connection.protocol, Protocol::EventStream) {
-            if connection.stream.shutdown(Shutdown::Write).is_err() {
-                return self.lose(id, "connection_lost");
-            }
+        let is_last = is_over || closing.is_deaf || matches!(connection.protocol, Protocol::EventStream);
+        if is_last && connection.stream.shutdown(Shutdown::Write).is_err() {
+            return self.lose(id, "connection_lost");
         }
         if is_over {
             self.lose(id, "closed");
