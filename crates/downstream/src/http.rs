@@ -92,37 +92,55 @@ async fn graphql(site: &Site, request: http::Request<Incoming>) -> Routed {
             return Ok(errors(status, media, &[GraphqlError::new(Code::BadRequest, text)]));
         }
     };
-    if media == Media::EventStream {
+    let stream = |asked: Value, identity: Identity| {
         let cors = handshake::header_lines(&site.origins.response_headers(&parts.headers));
         let stream_kind = StreamKind::EventStream { request: asked, allows_mutation: is_post };
-        return Err(Box::new(Takeover { head: sse::head(&cors), stream_kind, identity }));
+        Err(Box::new(Takeover { head: sse::head(&cors), stream_kind, identity }))
+    };
+    if media == Media::EventStream {
+        return stream(asked, identity);
     }
-    site.metrics.connections.add(&["http"], 1);
-    Ok(execute(site, asked, identity, media, is_post).await)
+    // Clients such as urql accept every type for every operation: what a subscription is sent, it decides itself.
+    let again = negotiate::accepts_stream(&parts.headers).then(|| (asked.clone(), identity.clone()));
+    match (execute(site, asked, identity, media, is_post).await, again) {
+        (Some(answer), _) => {
+            site.metrics.connections.add(&["http"], 1);
+            Ok(answer)
+        }
+        (None, Some((asked, identity))) => stream(asked, identity),
+        (None, None) => {
+            let text = "a subscription needs a stream: send `accept: text/event-stream`, or connect by \
+                WebSocket with the graphql-transport-ws sub-protocol";
+            Ok(errors(StatusCode::NOT_ACCEPTABLE, media, &[GraphqlError::new(Code::BadRequest, text)]))
+        }
+    }
 }
 
-async fn execute(site: &Site, asked: Value, identity: Identity, media: Media, is_post: bool) -> Answer {
+/// The response of a query or a mutation, or a refusal; `None` = it is a subscription.
+async fn execute(
+    site: &Site,
+    asked: Value,
+    identity: Identity,
+    media: Media,
+    is_post: bool,
+) -> Option<Answer> {
     let request = match Request::from_json(asked) {
         Ok(request) => request,
-        Err(error) => return errors(StatusCode::BAD_REQUEST, media, &[error]),
+        Err(error) => return Some(errors(StatusCode::BAD_REQUEST, media, &[error])),
     };
     let call = match site.backend.prepare(request, identity).await {
         Ok(call) => call,
-        Err(found) => return errors(status_of(&found, media), media, &found),
+        Err(found) => return Some(errors(status_of(&found, media), media, &found)),
     };
     match call.kind() {
-        Kind::Subscription => {
-            let text = "a subscription needs a stream: send `accept: text/event-stream`, or connect by \
-                WebSocket with the graphql-transport-ws sub-protocol";
-            errors(StatusCode::NOT_ACCEPTABLE, media, &[GraphqlError::new(Code::BadRequest, text)])
-        }
+        Kind::Subscription => None,
         Kind::Mutation if !is_post => {
             let error = GraphqlError::new(Code::BadRequest, "a mutation cannot be sent by GET; use POST");
             let mut response = errors(StatusCode::METHOD_NOT_ALLOWED, media, &[error]);
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-            response
+            Some(response)
         }
-        Kind::Query | Kind::Mutation => json(StatusCode::OK, media, call.execute().await),
+        Kind::Query | Kind::Mutation => Some(json(StatusCode::OK, media, call.execute().await)),
     }
 }
 

@@ -49,6 +49,15 @@ pub(crate) fn media(headers: &HeaderMap) -> Option<Media> {
     if is_absent { Some(Media::Json) } else { best.map(|(_, _, media)| media) }
 }
 
+/// Whether an event stream is among what the client accepts by name.
+pub(crate) fn accepts_stream(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|range| {
+        let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
+        name.trim().eq_ignore_ascii_case("text/event-stream") && quality(parameters) > 0
+    })
+}
+
 /// A `q` parameter in thousandths; 1000 where there is none or it cannot be read.
 fn quality(parameters: &str) -> u32 {
     let mut pairs = parameters.split(';').filter_map(|parameter| parameter.split_once('='));

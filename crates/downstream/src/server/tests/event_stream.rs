@@ -70,6 +70,21 @@ fn refusals_results_and_ends_are_told_inside_the_stream() {
 }
 
 #[test]
+fn a_client_that_accepts_everything_gets_what_its_operation_needs() {
+    let world = World::new();
+    let urql =
+        "accept: application/graphql-response+json, application/json, text/event-stream, multipart/mixed";
+    let accepting = |request: String| request.replace("accept: text/event-stream", urql);
+    let mut live = Client::send_to(world.address, accepting(post(r#"{"query":"subscription"}"#)));
+    assert!(live.head().contains("text/event-stream"));
+    let member = world.joined();
+    world.end(&member, End::Complete);
+    assert_eq!(live.rest(), "event: complete\ndata: \n\n");
+    let mut query = Client::send_to(world.address, accepting(post(r#"{"query":"{ a }"}"#)));
+    assert!(query.head().contains("application/graphql-response+json"));
+}
+
+#[test]
 fn a_silent_stream_gets_comments() {
     let timings = Timings { heartbeat: Duration::from_millis(40), ..patient() };
     let world = World::with(Limits::default(), Options { timings, ..Options::default() });
