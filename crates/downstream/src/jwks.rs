@@ -17,6 +17,9 @@ const COOL_DOWN: Duration = Duration::from_secs(30);
 /// Keys older than this are fetched anew, so that a withdrawn one stops working.
 const AGE_MAX: Duration = Duration::from_secs(600);
 
+/// A fetch that takes longer has failed; callers wait for it.
+const FETCH_PATIENCE: Duration = Duration::from_secs(10);
+
 /// A JWKS document longer than this is refused; real ones hold a few KiB.
 const JWKS_BYTES_MAX: usize = 1 << 20;
 
@@ -157,7 +160,8 @@ impl FetchedKeys {
             return;
         }
         cache.tried = Some(Instant::now());
-        let fetched = (self.fetch)(self.url.clone()).await;
+        let fetch = tokio::time::timeout(FETCH_PATIENCE, (self.fetch)(self.url.clone()));
+        let fetched = fetch.await.unwrap_or_else(|_| Err(format!("no answer within {FETCH_PATIENCE:?}")));
         match fetched.and_then(|text| KeySet::parse(&text)) {
             Ok(keys) => {
                 cache.keys = Some(Arc::new(keys));

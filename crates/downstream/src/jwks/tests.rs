@@ -82,6 +82,14 @@ async fn an_issuer_that_is_away_locks_out_only_what_was_never_known() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_issuer_that_never_answers_is_given_up() {
+    let fetch: FetchJwks = Arc::new(|_| Box::pin(std::future::pending()));
+    let issuers = vec![issuer(KeySource::Url { url: "https://issuer/jwks".into(), fetch })];
+    let subject = Authenticator::new(AuthOptions { issuers, ..AuthOptions::default() }).unwrap();
+    assert_eq!(verdict(&subject, "a", 1).await, Err(AuthFailure::KeysUnavailable));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_withdrawn_key_stops_working_with_the_next_fetch() {
     let script = Arc::new(Script::default());
     let subject = script.authenticator();
