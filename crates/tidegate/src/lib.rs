@@ -1,1 +1,3 @@
-//! placeholder
+//! Tidegate as a library.
+
+pub mod config;

@@ -1,0 +1,150 @@
+//! `tidegate.yaml`: its shape, and the way from a file and the environment to a `Config` or to all that is wrong.
+//! Owns reading and checking; never acts on a setting. Only this room reads configuration (invariant 3).
+
+mod check;
+mod environment;
+mod events;
+mod headers;
+mod jwt;
+mod limits;
+mod problem;
+mod sections;
+mod tree;
+mod value;
+mod verify;
+
+pub use events::{Events, Kafka, Memory, Nats, NatsAuthentication, NatsTls, Providers, Redis, UserInfo};
+pub use headers::{HeaderRule, HeaderRules, Headers, Propagate};
+pub use jwt::{Algorithm, Jwks, Jwt, TokenHeader};
+pub use limits::Limits;
+pub use problem::{ConfigError, Problem};
+pub use sections::{
+    Admin, Cors, Graphiql, Http, Log, LogFormat, OverflowPolicies, OverflowPolicy, Shutdown, Sse,
+    SubgraphTraffic, Subscriptions, SupergraphSource, TrafficShaping, Websocket,
+};
+pub use tree::Place;
+pub use value::{Period, Secret, Size, Texts};
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use tree::Node;
+
+/// Everything an operator can set. Every key has an override `TIDEGATE_<PATH>` with `__` between levels.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "tidegate.yaml")]
+pub struct Config {
+    pub http: Http,
+    pub admin: Admin,
+    pub supergraph: SupergraphSource,
+    pub events: Events,
+    pub subscriptions: Subscriptions,
+    pub websocket: Websocket,
+    pub sse: Sse,
+    pub headers: Headers,
+    pub jwt: Option<Jwt>,
+    pub cors: Cors,
+    pub limits: Limits,
+    pub traffic_shaping: TrafficShaping,
+    /// Other addresses for subgraphs than the supergraph has, by subgraph name.
+    pub override_subgraph_urls: BTreeMap<String, String>,
+    pub graphiql: Graphiql,
+    pub log: Log,
+    pub shutdown: Shutdown,
+}
+
+/// A configuration that can be used, and what to tell the operator all the same.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    pub config: Config,
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Reads a file (none = defaults), puts `variables` over it, checks all, and reads the files of secrets.
+    pub fn load(file: Option<&Path>, variables: &[(String, String)]) -> Result<Loaded, ConfigError> {
+        let Some(path) = file else { return Config::read("", "the environment", Path::new(""), variables) };
+        let origin = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let problem = Problem::new("", &Place::Nowhere, format!("{origin} cannot be read: {error}"));
+            ConfigError::new(&origin, "", vec![problem.help("name another file with `-c`")])
+        })?;
+        Config::read(&text, &origin, path.parent().unwrap_or(Path::new("")), variables)
+    }
+
+    /// The same from a text; `folder` is where relative paths start.
+    pub fn read(
+        text: &str,
+        origin: &str,
+        folder: &Path,
+        variables: &[(String, String)],
+    ) -> Result<Loaded, ConfigError> {
+        let fail = |problems| ConfigError::new(origin, text, problems);
+        let schema = Config::checked_schema();
+        let mut tree = Node::parse(text).map_err(|problem| fail(vec![problem]))?;
+        let overrides = environment::apply(&mut tree, &schema, variables);
+        let mut problems = overrides.problems;
+        problems.extend(check::check(&tree, &schema));
+        if !problems.is_empty() {
+            return Err(fail(problems));
+        }
+        let mut config: Config = serde_json::from_value(tree.to_json())
+            .map_err(|error| fail(vec![Problem::new("", &Place::Nowhere, error.to_string())]))?;
+        config.start_paths_at(folder);
+        problems.extend(verify::read_secret_files(&mut config, &tree));
+        problems.extend(verify::verify(&config, &tree));
+        if !problems.is_empty() {
+            return Err(fail(problems));
+        }
+        Ok(Loaded { config, warnings: overrides.unknown })
+    }
+
+    /// The JSON Schema that editors use.
+    pub fn schema() -> Value {
+        SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Config>().to_value()
+    }
+
+    fn checked_schema() -> Value {
+        let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+        settings.into_generator().into_root_schema_for::<Config>().to_value()
+    }
+
+    /// The engine's bounds.
+    pub fn engine_limits(&self) -> engine::Limits {
+        let mut limits =
+            self.limits.to_engine(self.subscriptions.linger, self.traffic_shaping.all.request_timeout);
+        if let Some(capacity) = self.subscriptions.broadcast_capacity {
+            limits.outbox_frames_max = capacity;
+        }
+        limits
+    }
+
+    /// Paths in a file are relative to the file, wherever the router is started.
+    fn start_paths_at(&mut self, folder: &Path) {
+        let jwks = self.jwt.iter_mut().flat_map(|jwt| {
+            [jwt.secret_file.as_mut(), jwt.jwks.as_mut().and_then(|jwks| jwks.file.as_mut())]
+        });
+        let nats = self.events.providers.nats.iter_mut().flat_map(|nats| {
+            let authentication = nats.authentication.as_mut();
+            let tls = nats.tls.as_mut();
+            let (token, user) = authentication.map_or((None, None), |authentication| {
+                (authentication.token_file.as_mut(), authentication.user_info.as_mut())
+            });
+            let (ca, cert, key) = tls.map_or((None, None, None), |tls| {
+                (tls.ca_file.as_mut(), tls.cert_file.as_mut(), tls.key_file.as_mut())
+            });
+            [token, user.and_then(|user| user.password_file.as_mut()), ca, cert, key]
+        });
+        let own = [self.supergraph.path.as_mut(), self.admin.token_file.as_mut()];
+        for path in own.into_iter().chain(jwks).chain(nats).flatten() {
+            let absolute: PathBuf = folder.join(&*path);
+            *path = absolute.display().to_string();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

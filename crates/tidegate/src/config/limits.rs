@@ -1,0 +1,124 @@
+//! `limits:` of `tidegate.yaml`: the bounds of `engine::Limits`, by the same names.
+//! Owns the shape; the numbers' defaults are the engine's.
+
+use super::value::{Period, Size};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Every bound that an operator may move. `linger` is under `subscriptions`, the subgraph timeout under
+/// `traffic_shaping.all.request_timeout`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// An event payload over this is dropped and counted as `payload_too_large`.
+    pub event_bytes_max: Size,
+    /// A request body or client message over this is refused.
+    pub request_bytes_max: Size,
+    /// GraphQL tokens in one document.
+    pub document_tokens_max: usize,
+    /// Selection depth of one document.
+    pub document_depth_max: usize,
+    /// Prepared operations kept.
+    pub operations_cached_max: usize,
+    /// Open client connections of this process; more are refused with 503.
+    pub connections_max: usize,
+    /// Subscriptions of one connection.
+    pub subscriptions_per_connection_max: usize,
+    /// Subscriptions of this process.
+    pub subscriptions_max: usize,
+    /// Events of one group that resolve at once.
+    pub group_inflight_max: usize,
+    /// Events of one group that wait behind those.
+    pub group_backlog_max: usize,
+    /// Messages a source hands over at once.
+    pub batch_events_max: usize,
+    /// Representations in one `_entities` request.
+    pub entities_per_request_max: usize,
+    /// A subgraph answer over this fails.
+    pub subgraph_bytes_max: Size,
+    /// A hook that takes longer meets its failure policy.
+    pub hook_timeout: Period,
+    /// A broker that does not acknowledge within this fails the publish or subscribe.
+    pub broker_timeout: Period,
+    /// Frames one connection may have waiting; beyond it the overflow policy holds.
+    pub outbox_frames_max: usize,
+    /// Bytes one connection may have waiting.
+    pub outbox_bytes_max: Size,
+    /// Turns waiting at one shard.
+    pub shard_turns_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let engine::Limits {
+            event_bytes_max,
+            request_bytes_max,
+            document_tokens_max,
+            document_depth_max,
+            operations_cached_max,
+            connections_max,
+            subscriptions_per_connection_max,
+            subscriptions_max,
+            group_inflight_max,
+            group_backlog_max,
+            batch_events_max,
+            entities_per_request_max,
+            subgraph_bytes_max,
+            hook_timeout,
+            broker_timeout,
+            outbox_frames_max,
+            outbox_bytes_max,
+            shard_turns_max,
+            subgraph_timeout: _,
+            linger: _,
+        } = engine::Limits::default();
+        Limits {
+            event_bytes_max: Size(event_bytes_max),
+            request_bytes_max: Size(request_bytes_max),
+            document_tokens_max,
+            document_depth_max,
+            operations_cached_max,
+            connections_max,
+            subscriptions_per_connection_max,
+            subscriptions_max,
+            group_inflight_max,
+            group_backlog_max,
+            batch_events_max,
+            entities_per_request_max,
+            subgraph_bytes_max: Size(subgraph_bytes_max),
+            hook_timeout: Period(hook_timeout),
+            broker_timeout: Period(broker_timeout),
+            outbox_frames_max,
+            outbox_bytes_max: Size(outbox_bytes_max),
+            shard_turns_max,
+        }
+    }
+}
+
+impl Limits {
+    /// The engine's bounds, with the two times that other sections own.
+    pub fn to_engine(&self, linger: Period, request_timeout: Period) -> engine::Limits {
+        engine::Limits {
+            event_bytes_max: self.event_bytes_max.0,
+            request_bytes_max: self.request_bytes_max.0,
+            document_tokens_max: self.document_tokens_max,
+            document_depth_max: self.document_depth_max,
+            operations_cached_max: self.operations_cached_max,
+            connections_max: self.connections_max,
+            subscriptions_per_connection_max: self.subscriptions_per_connection_max,
+            subscriptions_max: self.subscriptions_max,
+            group_inflight_max: self.group_inflight_max,
+            group_backlog_max: self.group_backlog_max,
+            batch_events_max: self.batch_events_max,
+            entities_per_request_max: self.entities_per_request_max,
+            subgraph_timeout: request_timeout.0,
+            subgraph_bytes_max: self.subgraph_bytes_max.0,
+            hook_timeout: self.hook_timeout.0,
+            broker_timeout: self.broker_timeout.0,
+            linger: linger.0,
+            outbox_frames_max: self.outbox_frames_max,
+            outbox_bytes_max: self.outbox_bytes_max.0,
+            shard_turns_max: self.shard_turns_max,
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! A YAML document as a tree in which every value knows its place.
+//! Owns reading and looking up; knows nothing of what the keys mean.
+
+use super::problem::Problem;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_saphyr::{Location, Spanned};
+
+/// One value of the document.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    pub place: Place,
+    pub kind: Kind,
+}
+
+/// What a value is.
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    Scalar(Value),
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key of a mapping.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    pub text: String,
+    pub place: Place,
+}
+
+/// Where a value was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Byte offset and length, and the 1-based line and column.
+    File {
+        offset: usize,
+        length: usize,
+        line: usize,
+        column: usize,
+    },
+    /// The name of an environment variable.
+    Environment(String),
+    Nowhere,
+}
+
+impl Node {
+    /// An empty mapping: what an empty file means.
+    pub(super) fn empty() -> Node {
+        Node { place: Place::Nowhere, kind: Kind::Map(Vec::new()) }
+    }
+
+    /// Reads a document. An empty one is an empty mapping.
+    pub(super) fn parse(text: &str) -> Result<Node, Problem> {
+        // YAML 1.1's `yes` and `no` stay texts: `country: no` is not a boolean here.
+        let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+        let spanned: Spanned<Bare> = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+            let place = error.location().map_or(Place::Nowhere, |location| place(&location));
+            Problem::new("", &place, format!("this is not YAML: {}", error.without_snippet()))
+        })?;
+        let node = Node::from(spanned);
+        match node.kind {
+            Kind::Scalar(Value::Null) => Ok(Node::empty()),
+            _ => Ok(node),
+        }
+    }
+
+    /// The value under a key; `None` also where this is no mapping.
+    pub(super) fn member(&self, key: &str) -> Option<&Node> {
+        let Kind::Map(members) = &self.kind else { return None };
+        members.iter().find(|(name, _)| name.text == key).map(|(_, node)| node)
+    }
+
+    /// The place of the value under these keys (a number picks from a list), or of the nearest one above it.
+    pub(super) fn place_of(&self, path: &[&str]) -> &Place {
+        let mut node = self;
+        for step in path {
+            let next = match &node.kind {
+                Kind::List(items) => step.parse::<usize>().ok().and_then(|index| items.get(index)),
+                _ => node.member(step),
+            };
+            match next {
+                Some(next) => node = next,
+                None => break,
+            }
+        }
+        &node.place
+    }
+
+    /// The value without its places; keys whose value is empty are left out, as if they were not written.
+    pub(super) fn to_json(&self) -> Value {
+        match &self.kind {
+            Kind::Scalar(value) => value.clone(),
+            Kind::List(items) => items.iter().map(Node::to_json).collect(),
+            Kind::Map(members) => {
+                let written = members.iter().filter(|(_, node)| !node.is_null());
+                Value::Object(written.map(|(key, node)| (key.text.clone(), node.to_json())).collect())
+            }
+        }
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self.kind, Kind::Scalar(Value::Null))
+    }
+}
+
+fn place(location: &Location) -> Place {
+    let span = location.span();
+    let narrow = |number: u64| usize::try_from(number).unwrap_or(0);
+    Place::File {
+        offset: narrow(span.byte_offset().unwrap_or(0)),
+        length: narrow(span.byte_len().unwrap_or(0)),
+        line: narrow(location.line()),
+        column: narrow(location.column()),
+    }
+}
+
+impl From<Spanned<Bare>> for Node {
+    fn from(spanned: Spanned<Bare>) -> Node {
+        Node { place: place(&spanned.referenced), kind: spanned.value.0 }
+    }
+}
+
+/// A value whose own place its parent has taken.
+struct Bare(Kind);
+
+impl<'de> Deserialize<'de> for Bare {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(BareVisitor)
+    }
+}
+
+struct BareVisitor;
+
+impl<'de> Visitor<'de> for BareVisitor {
+    type Value = Bare;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a YAML value")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Bare, E> {
+        Ok(Bare(Kind::Scalar(value.into())))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Bare, E> {
+        Ok(Bare(Kind::Scalar(value.into())))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Bare, E> {
+        Ok(Bare(Kind::Scalar(value.into())))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Bare, E> {
+        Ok(Bare(Kind::Scalar(value.into())))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Bare, E> {
+        Ok(Bare(Kind::Scalar(value.into())))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Bare, E> {
+        Ok(Bare(Kind::Scalar(Value::Null)))
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Bare, E> {
+        self.visit_unit()
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Bare, D::Error> {
+        Bare::deserialize(deserializer)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Bare, A::Error> {
+        let mut nodes = Vec::new();
+        while let Some(item) = items.next_element::<Spanned<Bare>>()? {
+            nodes.push(item.into());
+        }
+        Ok(Bare(Kind::List(nodes)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Bare, A::Error> {
+        let mut nodes = Vec::new();
+        while let Some((key, value)) = members.next_entry::<Spanned<String>, Spanned<Bare>>()? {
+            let key = Key { place: place(&key.referenced), text: key.value };
+            nodes.push((key, value.into()));
+        }
+        Ok(Bare(Kind::Map(nodes)))
+    }
+}
