@@ -26,6 +26,7 @@ pub use tree::Place;
 pub use value::{Period, Secret, Size, Texts};
 
 use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -83,8 +84,8 @@ impl Config {
         variables: &[(String, String)],
     ) -> Result<Loaded, ConfigError> {
         let fail = |problems| ConfigError::new(origin, text, problems);
-        let schema = Config::checked_schema();
-        let mut tree = Node::parse(text).map_err(|problem| fail(vec![problem]))?;
+        let schema = checked_schema::<Config>();
+        let mut tree = Node::parse(text).map_err(|problem| fail(vec![*problem]))?;
         let overrides = environment::apply(&mut tree, &schema, variables);
         let mut problems = overrides.problems;
         problems.extend(check::check(&tree, &schema));
@@ -105,11 +106,6 @@ impl Config {
     /// The JSON Schema that editors use.
     pub fn schema() -> Value {
         SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Config>().to_value()
-    }
-
-    fn checked_schema() -> Value {
-        let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-        settings.into_generator().into_root_schema_for::<Config>().to_value()
     }
 
     /// The engine's bounds.
@@ -144,6 +140,27 @@ impl Config {
             *path = absolute.display().to_string();
         }
     }
+}
+
+/// Reads another YAML document of the command line with the same care: `supergraph.yaml` and its like.
+pub(crate) fn read_document<T: DeserializeOwned + JsonSchema>(
+    text: &str,
+    origin: &str,
+) -> Result<T, ConfigError> {
+    let fail = |problems| ConfigError::new(origin, text, problems);
+    let tree = Node::parse(text).map_err(|problem| fail(vec![*problem]))?;
+    let problems = check::check(&tree, &checked_schema::<T>());
+    if !problems.is_empty() {
+        return Err(fail(problems));
+    }
+    serde_json::from_value(tree.to_json())
+        .map_err(|error| fail(vec![Problem::new("", &Place::Nowhere, error.to_string())]))
+}
+
+/// The schema with its parts in place, as `check` walks it.
+fn checked_schema<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
 #[cfg(test)]

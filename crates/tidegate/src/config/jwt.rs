@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How tokens are verified. Exactly one of `jwks`, `secret` and `secret_file` is needed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Jwt {
     pub jwks: Option<Jwks>,
@@ -21,39 +21,18 @@ pub struct Jwt {
     /// Accepted algorithms; none given = HS256 with a secret, RS256 and ES256 with a key set.
     pub algorithms: Vec<Algorithm>,
     pub header: TokenHeader,
+    /// By how much clocks may differ for `exp` and `nbf`; at most a minute.
+    pub clock_skew: Option<Period>,
     /// Refuse callers without a token. Without it they are anonymous; a wrong token is always refused.
     pub required: bool,
 }
 
-impl Default for Jwt {
-    fn default() -> Self {
-        Jwt {
-            jwks: None,
-            secret: None,
-            secret_file: None,
-            issuer: Texts::default(),
-            audience: Texts::default(),
-            algorithms: Vec::new(),
-            header: TokenHeader::default(),
-            required: false,
-        }
-    }
-}
-
 /// A JSON Web Key Set, from a file or a URL.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Jwks {
     pub file: Option<String>,
     pub url: Option<String>,
-    /// How long keys from a URL are kept before they are asked for again.
-    pub refresh_interval: Period,
-}
-
-impl Default for Jwks {
-    fn default() -> Self {
-        Jwks { file: None, url: None, refresh_interval: Period::seconds(600) }
-    }
 }
 
 /// Where a token is; the same name is looked for in the `connection_init` payload.

@@ -71,7 +71,7 @@ impl Problem {
 
 /// A configuration that cannot be used, with everything that is wrong with it.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("the configuration {origin} cannot be used")]
+#[error("{origin} cannot be used")]
 pub struct ConfigError {
     pub origin: String,
     #[related]

@@ -50,12 +50,12 @@ impl Node {
     }
 
     /// Reads a document. An empty one is an empty mapping.
-    pub(super) fn parse(text: &str) -> Result<Node, Problem> {
+    pub(super) fn parse(text: &str) -> Result<Node, Box<Problem>> {
         // YAML 1.1's `yes` and `no` stay texts: `country: no` is not a boolean here.
         let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
         let spanned: Spanned<Bare> = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
             let place = error.location().map_or(Place::Nowhere, |location| place(&location));
-            Problem::new("", &place, format!("this is not YAML: {}", error.without_snippet()))
+            Box::new(Problem::new("", &place, format!("this is not YAML: {}", error.without_snippet())))
         })?;
         let node = Node::from(spanned);
         match node.kind {

@@ -1,0 +1,180 @@
+//! The router as a library: put in a configuration, a supergraph and hooks, start it, stop it.
+//! Owns the life of one router in a process; how its rooms are joined is `wire`'s.
+
+use crate::admin::Phase;
+use crate::config::Config;
+use crate::wire::{self, Joined, Parts};
+use downstream::Page;
+use engine::Engine;
+use engine::port::{Broker, Hook};
+use graph::diagnostic::Diagnostic;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A federated GraphQL router that turns broker events into live GraphQL.
+#[derive(Debug)]
+pub struct Tidegate;
+
+impl Tidegate {
+    /// A router with the default configuration, no supergraph and no hooks.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
+/// Collects what a router is made of.
+#[derive(Default)]
+pub struct Builder {
+    parts: Parts,
+}
+
+impl Builder {
+    /// The settings; `Config::load` reads them from a file and the environment.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Builder {
+        self.parts.config = config;
+        self
+    }
+
+    /// Join-spec SDL, as `tidegate compose` writes it.
+    #[must_use]
+    pub fn supergraph(mut self, sdl: impl Into<String>) -> Builder {
+        self.parts.supergraph = Some(sdl.into());
+        self
+    }
+
+    /// Plugs a hook in; several are asked in the order in which they came.
+    #[must_use]
+    pub fn hook(mut self, hook: impl Hook + 'static) -> Builder {
+        self.parts.hooks.push(Arc::new(hook));
+        self
+    }
+
+    /// Serves a file at its own path beside GraphQL. With any, `graphiql.enabled` adds none of its own.
+    #[must_use]
+    pub fn page(mut self, page: Page) -> Builder {
+        self.parts.pages.push(page);
+        self
+    }
+
+    /// Binds both listeners, starts connecting to brokers, and serves. A broker that is away does not stop this:
+    /// `/health/ready` tells. Must be called within a tokio runtime.
+    pub async fn start(self) -> Result<Running, StartError> {
+        let shutdown_timeout = self.parts.config.shutdown.timeout.0;
+        let joined = wire::join(self.parts).await?;
+        tracing::info!(address = %joined.server.address(), admin = ?joined.admin_address, "serving");
+        Ok(Running { joined, shutdown_timeout })
+    }
+}
+
+/// A router that serves. Dropping it without `stop` cuts its clients off.
+pub struct Running {
+    joined: Joined,
+    shutdown_timeout: Duration,
+}
+
+impl Running {
+    /// Where clients connect; with `http.port: 0` this is how to learn the port.
+    pub fn address(&self) -> SocketAddr {
+        self.joined.server.address()
+    }
+
+    /// Where health and metrics are; `None` with `admin.enabled: false`.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.joined.admin_address
+    }
+
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.joined.engine
+    }
+
+    /// The broker of a provider, by its id, for whoever publishes from within the process.
+    pub fn provider(&self, id: &str) -> Option<Arc<dyn Broker>> {
+        let mut providers = self.joined.providers.iter();
+        providers.find(|provider| &*provider.id == id).map(|provider| Arc::clone(&provider.broker))
+    }
+
+    /// Waits for SIGTERM or SIGINT, then stops as `stop` does. A second signal stops at once.
+    pub async fn until_stopped(self) {
+        let (Ok(mut terminate), Ok(mut interrupt)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+        else {
+            tracing::error!("signals cannot be listened to, so nothing but killing the process stops it");
+            return std::future::pending().await;
+        };
+        let mut told = async || {
+            tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            }
+        };
+        let signal = told().await;
+        tracing::info!(signal, timeout = ?self.shutdown_timeout, "draining; a second signal stops at once");
+        tokio::select! {
+            () = self.stop() => tracing::info!("stopped"),
+            signal = told() => tracing::warn!(signal, "stopped without waiting for clients"),
+        }
+    }
+
+    /// Stops being ready, sends every stream its terminal frame, and waits up to `shutdown.timeout` for clients.
+    pub async fn stop(self) {
+        self.joined.phase.send_replace(Phase::Draining);
+        if tokio::time::timeout(self.shutdown_timeout, self.joined.server.drain()).await.is_err() {
+            tracing::warn!("`shutdown.timeout` is over: the clients that are left are cut off");
+        }
+        if let Some(admin) = &self.joined.admin {
+            admin.abort();
+        }
+    }
+}
+
+/// Why a router cannot start. Each names the setting, and what to do.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum StartError {
+    #[error("there is no supergraph to serve")]
+    #[diagnostic(help("hand one to `Builder::supergraph`; `tidegate compose` makes one"))]
+    NoSupergraph,
+    #[error("the supergraph cannot be used:\n{}", list(.0))]
+    Supergraph(Vec<Diagnostic>),
+    #[error("{}", list(.0))]
+    #[diagnostic(help("`events.skip_unavailable_providers: true` starts without; the fields then refuse clients"))]
+    ProvidersMissing(Vec<ProviderMissing>),
+    #[error("{}", list(.0))]
+    #[diagnostic(help("the supergraph has none of that name: mend the configuration, or compose again"))]
+    UnknownNames(Vec<UnknownName>),
+    #[error("{0}")]
+    #[diagnostic(help("mend the named setting"))]
+    Setting(String),
+    #[error("cannot listen on {address}: {cause}")]
+    #[diagnostic(help("is another router running? `{setting}` names another port"))]
+    Listen { setting: &'static str, address: String, cause: std::io::Error },
+}
+
+/// A field whose provider is not configured.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{field}` needs the provider `{provider}`, which is not configured: add it under \
+     `events.providers.{family}` (or `events.providers.memory`)"
+)]
+pub struct ProviderMissing {
+    /// `Subscription.employeeUpdated`
+    pub field: String,
+    pub provider: String,
+    pub family: String,
+}
+
+/// A name in the configuration that the supergraph does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{setting}` names `{name}`, which is {what}{}", .hint.as_ref().map_or(String::new(), |hint| format!("; did you mean `{hint}`?")))]
+pub struct UnknownName {
+    pub setting: &'static str,
+    pub name: String,
+    pub what: &'static str,
+    pub hint: Option<String>,
+}
+
+fn list<T: std::fmt::Display>(items: &[T]) -> String {
+    items.iter().map(T::to_string).collect::<Vec<_>>().join("\n")
+}

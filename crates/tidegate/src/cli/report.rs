@@ -1,0 +1,115 @@
+//! Findings about schemas, shown with the lines they are about or as JSON for a script.
+//! Owns the showing; the findings are `graph`'s.
+
+use graph::compose::SchemaSource;
+use graph::diagnostic::{Diagnostic, Severity, Span};
+use miette::{NamedSource, SourceSpan};
+use serde_json::{Value, json};
+
+/// One finding with the text it points into.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct Finding {
+    message: String,
+    help: Option<String>,
+    severity: Severity,
+    label: Option<miette::LabeledSpan>,
+    source: Option<NamedSource<String>>,
+}
+
+impl miette::Diagnostic for Finding {
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as _)
+    }
+
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        self.source.as_ref().map(|source| source as _)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = miette::LabeledSpan> + '_>> {
+        self.label.clone().map(|label| Box::new(std::iter::once(label)) as _)
+    }
+}
+
+/// Several findings under one sentence.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("{summary}")]
+pub(super) struct Findings {
+    summary: String,
+    #[related]
+    findings: Vec<Finding>,
+}
+
+impl Findings {
+    pub(super) fn new(summary: &str, diagnostics: &[Diagnostic], sources: &[SchemaSource]) -> Findings {
+        let findings = diagnostics.iter().map(|diagnostic| finding(diagnostic, sources)).collect();
+        Findings { summary: summary.to_owned(), findings }
+    }
+}
+
+pub(super) fn finding(diagnostic: &Diagnostic, sources: &[SchemaSource]) -> Finding {
+    let mut finding = Finding {
+        message: diagnostic.message.clone(),
+        help: diagnostic.help.clone(),
+        severity: diagnostic.severity,
+        label: None,
+        source: None,
+    };
+    let Some(span) = &diagnostic.span else { return finding };
+    match sources.iter().find(|source| source.origin == span.source) {
+        Some(source) => {
+            let at = SourceSpan::from((offset(&source.sdl, span), 0));
+            finding.label = Some(miette::LabeledSpan::new_with_span(Some("here".into()), at));
+            finding.source = Some(NamedSource::new(&span.source, source.sdl.clone()));
+        }
+        // The place is said in words where the text is not at hand.
+        None => finding.message = format!("{} ({}:{}:{})", finding.message, span.source, span.line, span.column),
+    }
+    finding
+}
+
+/// The byte at which a 1-based line and column (in characters) begins; the end where the text is shorter.
+fn offset(text: &str, span: &Span) -> usize {
+    let mut start = 0;
+    for line in text.split_inclusive('\n').take(span.line.saturating_sub(1)) {
+        start += line.len();
+    }
+    let column = span.column.saturating_sub(1);
+    start + text[start..].char_indices().nth(column).map_or(text.len() - start, |(byte, _)| byte)
+}
+
+/// One finding for a script.
+pub(super) fn to_json(diagnostic: &Diagnostic) -> Value {
+    let mut finding = json!({ "message": diagnostic.message });
+    if let Some(help) = &diagnostic.help {
+        finding["help"] = json!(help);
+    }
+    if let Some(Span { source, line, column }) = &diagnostic.span {
+        finding["source"] = json!(source);
+        finding["line"] = json!(line);
+        finding["column"] = json!(column);
+    }
+    finding
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_is_where_the_line_and_column_say() {
+        let text = "type A\n  é: B\nend";
+        let table = [(1, 1, "type"), (1, 6, "A"), (2, 3, "é"), (2, 4, ":"), (3, 1, "end"), (9, 9, "")];
+        for (line, column, rest) in table {
+            let span = Span { source: String::new(), line, column };
+            assert!(text[offset(text, &span)..].starts_with(rest), "{line}:{column}");
+        }
+    }
+}
