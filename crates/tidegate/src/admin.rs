@@ -19,7 +19,6 @@ use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -116,15 +115,11 @@ impl Admin {
         answer
     }
 
-    /// Who is here now: when all clients have left, everything but connections of the admin's own kind is zero.
+    /// Who is here now; all zero once every client has left and `subscriptions.linger` is over.
     fn census(&self) -> Value {
-        let metrics = &self.engine.metrics;
-        json!({
-            "connections": (self.connections)(),
-            "subscriptions": metrics.subscriptions_active.load(Ordering::Relaxed),
-            "groups": metrics.groups_active.load(Ordering::Relaxed),
-            "triggers": metrics.triggers_active.load(Ordering::Relaxed),
-        })
+        let mut census = self.engine.census();
+        census["connections"] = json!((self.connections)());
+        census
     }
 
     async fn publish(&self, request: Request<Incoming>) -> Answer {

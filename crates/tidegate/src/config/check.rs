@@ -121,7 +121,7 @@ fn unknown_key(key: &Key, schema: &Value, path: &str, below: &str) -> Problem {
 }
 
 /// The name that was probably meant.
-pub(super) fn closest<'a>(written: &str, names: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn closest<'a>(written: &str, names: &[&'a str]) -> Option<&'a str> {
     let written = written.to_lowercase();
     let scored = names.iter().map(|name| (strsim::jaro_winkler(&written, &name.to_lowercase()), *name));
     // 0.8 lets `prot` find `port` and keeps `kafka` from finding `nats`.

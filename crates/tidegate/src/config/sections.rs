@@ -102,12 +102,13 @@ pub enum OverflowPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Websocket {
+    /// Must be true in this build.
     pub enabled: bool,
-    /// `http.path` where not given.
+    /// Must be `http.path` in this build: one path serves every protocol.
     pub path: Option<String>,
     /// A client that has not sent `connection_init` by then is closed with 4408.
     pub connection_init_timeout: Period,
-    /// A client that does not answer a ping by the next one is closed.
+    /// A client that leaves two pings unanswered is closed.
     pub ping_interval: Period,
 }
 
@@ -116,8 +117,8 @@ impl Default for Websocket {
         Websocket {
             enabled: true,
             path: None,
-            connection_init_timeout: Period::seconds(10),
-            ping_interval: Period::seconds(15),
+            connection_init_timeout: Period(downstream::Timings::default().connection_init),
+            ping_interval: Period(downstream::Timings::default().ping),
         }
     }
 }
@@ -132,7 +133,7 @@ pub struct Sse {
 
 impl Default for Sse {
     fn default() -> Self {
-        Sse { heartbeat: Period::seconds(10) }
+        Sse { heartbeat: Period(downstream::Timings::default().heartbeat) }
     }
 }
 

@@ -83,6 +83,9 @@ fn single_mistakes_get_a_message_that_names_the_setting() {
         ("http: [4000]", "`http` must be a mapping of settings, not a list"),
         ("http: {host: 1}", "`http.host` must be a text (put numbers and the like in quotes), not a number"),
         ("http: {path: graphql}", "`http.path` must begin with `/`"),
+        ("websocket: {path: /ws}", "`websocket.path` cannot differ from `http.path`"),
+        ("websocket: {enabled: false}", "`websocket.enabled: false` is not in this build yet"),
+        ("cors: {allow_any_origin: true, origins: [a]}", "`cors` has both"),
         ("websocket: {enabled: yes}", "`websocket.enabled` must be `true` or `false`, not a text"),
         (
             "limits: {event_bytes_max: 1 MB ish}",

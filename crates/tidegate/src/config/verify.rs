@@ -19,14 +19,23 @@ pub(super) fn verify(config: &Config, tree: &Node) -> Vec<Problem> {
 }
 
 fn verify_paths(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
-    let websocket = config.websocket.path.as_deref();
-    let paths = [("http", Some(config.http.path.as_str())), ("websocket", websocket)];
-    for (section, path) in paths {
-        if path.is_some_and(|path| !path.starts_with('/')) {
-            let place = tree.place_of(&[section, "path"]);
-            let what = format!("{section}.path");
-            problems.push(Problem::new(&what, place, format!("`{what}` must begin with `/`")));
-        }
+    let mut report = |path: &[&str], message: &str, help: &str| {
+        problems.push(Problem::new(path.join("."), tree.place_of(path), message).help(help));
+    };
+    if !config.http.path.starts_with('/') {
+        report(&["http", "path"], "`http.path` must begin with `/`", "write it as `/graphql`");
+    }
+    if config.websocket.path.as_ref().is_some_and(|path| *path != config.http.path) {
+        let message = "`websocket.path` cannot differ from `http.path` in this build";
+        report(&["websocket", "path"], message, "leave it out: one path serves every protocol");
+    }
+    if !config.websocket.enabled {
+        let message = "`websocket.enabled: false` is not in this build yet";
+        report(&["websocket", "enabled"], message, "leave it out");
+    }
+    if config.cors.allow_any_origin && !config.cors.origins.is_empty() {
+        let message = "`cors` has both `allow_any_origin` and `origins`";
+        report(&["cors"], message, "keep one of them");
     }
 }
 
