@@ -6,8 +6,8 @@ mod health;
 
 use crate::config::Secret;
 use bytes::Bytes;
-use engine::snapshot::Provider;
 use engine::Engine;
+use engine::snapshot::Provider;
 use guard::Refused;
 pub(crate) use health::Phase;
 use http::{Method, Request, Response, StatusCode, header};
@@ -151,7 +151,8 @@ impl Admin {
         let size = payload.len();
         match self.engine.publish(&provider, &subject, payload).await {
             Ok(()) => {
-                let outcome = json!({ "published": true, "provider": provider, "subject": subject, "bytes": size });
+                let outcome =
+                    json!({ "published": true, "provider": provider, "subject": subject, "bytes": size });
                 json_answer(StatusCode::OK, &outcome)
             }
             Err(error) => refusal(StatusCode::BAD_GATEWAY, &error, "/health/ready says how the provider is"),

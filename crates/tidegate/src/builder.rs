@@ -139,7 +139,9 @@ pub enum StartError {
     #[error("the supergraph cannot be used:\n{}", list(.0))]
     Supergraph(Vec<Diagnostic>),
     #[error("{}", list(.0))]
-    #[diagnostic(help("`events.skip_unavailable_providers: true` starts without; the fields then refuse clients"))]
+    #[diagnostic(help(
+        "`events.skip_unavailable_providers: true` starts without; the fields then refuse clients"
+    ))]
     ProvidersMissing(Vec<ProviderMissing>),
     #[error("{}", list(.0))]
     #[diagnostic(help("the supergraph has none of that name: mend the configuration, or compose again"))]

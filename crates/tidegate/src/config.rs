@@ -13,12 +13,12 @@ mod tree;
 mod value;
 mod verify;
 
+pub(crate) use check::closest;
 pub use events::{Events, Kafka, Memory, Nats, NatsAuthentication, NatsTls, Providers, Redis, UserInfo};
 pub use headers::{HeaderRule, HeaderRules, Headers, Propagate};
 pub use jwt::{Algorithm, Jwks, Jwt, TokenHeader};
 pub use limits::Limits;
 pub use problem::{ConfigError, Problem};
-pub(crate) use check::closest;
 pub use sections::{
     Admin, Cors, Graphiql, Http, Log, LogFormat, OverflowPolicies, OverflowPolicy, Shutdown, Sse,
     SubgraphTraffic, Subscriptions, SupergraphSource, TrafficShaping, Websocket,

@@ -11,10 +11,10 @@ use crate::config::{Config, OverflowPolicy};
 use crate::console;
 use async_trait::async_trait;
 use downstream::{Page, Server};
+use engine::Engine;
 use engine::outbox::Overflow;
 use engine::port::{Admission, Hook, Refusal, Start};
 use engine::snapshot::{Provider, Snapshot};
-use engine::{Engine, Limits};
 use graph::events::Root;
 use graph::supergraph::Supergraph;
 use std::collections::HashMap;
@@ -48,7 +48,7 @@ pub(crate) async fn join(parts: Parts) -> Result<Joined, StartError> {
     let Parts { config, supergraph, mut hooks, mut pages } = parts;
     let sdl = supergraph.ok_or(StartError::NoSupergraph)?;
     let supergraph = Arc::new(Supergraph::load(&sdl).map_err(StartError::Supergraph)?);
-    names::check(&config, &supergraph)?;
+    names::check(&config, &supergraph.subgraphs, &supergraph.bindings)?;
     let limits = config.engine_limits();
 
     let upstream_metrics = Arc::new(upstream::Metrics::default());
@@ -63,7 +63,8 @@ pub(crate) async fn join(parts: Parts) -> Result<Joined, StartError> {
         supergraph,
         hooks,
     };
-    names::check_providers(&config, &snapshot)?;
+    let is_configured = |transport, id: &str| snapshot.provider(transport, id).is_some();
+    names::check_providers(&config, &snapshot.supergraph.bindings, is_configured)?;
 
     // Both ports are taken before anything is served, so that a clash of one leaves no half of a router.
     let listener = bind("http.port", &config.http.host, config.http.port).await?;
@@ -76,7 +77,7 @@ pub(crate) async fn join(parts: Parts) -> Result<Joined, StartError> {
         pages = console::pages(&settings);
     }
     let engine = Engine::new(snapshot, limits);
-    let options = clients::options(&config, &engine.limits, pages)?;
+    let options = clients::options(&config, pages)?;
     let server = clients::serve(listener, options, Arc::clone(&engine))?;
 
     let (phase, watched) = watch::channel(Phase::Starting);

@@ -14,7 +14,11 @@ pub(super) struct Refused {
 }
 
 /// Lets the caller through, or says why not.
-pub(super) fn check<B>(request: &Request<B>, peer: SocketAddr, token: Option<&Secret>) -> Result<(), Refused> {
+pub(super) fn check<B>(
+    request: &Request<B>,
+    peer: SocketAddr,
+    token: Option<&Secret>,
+) -> Result<(), Refused> {
     let headers = request.headers();
     let refuse = |status, message, help| Err(Refused { status, message, help });
     // A page in a browser on this machine reaches loopback too. Browsers name the origin of such requests, and a

@@ -32,11 +32,8 @@ pub(super) async fn post(
     let request = request
         .body(Full::new(body))
         .map_err(|error| miette!(help = "write it as http://127.0.0.1:4000/graphql", "{url}: {error}"))?;
-    let connector = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_webpki_roots()
-        .https_or_http()
-        .enable_http1()
-        .build();
+    let connector =
+        hyper_rustls::HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
     let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build(connector);
     client.request(request).await.map_err(|error| {
         miette!(

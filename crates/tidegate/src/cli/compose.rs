@@ -142,8 +142,7 @@ fn read_sources(listing: &Path) -> Result<Vec<SchemaSource>, Failure> {
 }
 
 pub(super) fn read_file(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
-        .map_err(|error| miette!("{} cannot be read: {error}", path.display()))
+    std::fs::read_to_string(path).map_err(|error| miette!("{} cannot be read: {error}", path.display()))
 }
 
 /// Writes beside the file and renames, so that a reader sees the old text or the new one, never half of it.

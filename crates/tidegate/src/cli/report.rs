@@ -14,7 +14,7 @@ pub(super) struct Finding {
     help: Option<String>,
     severity: Severity,
     label: Option<miette::LabeledSpan>,
-    source: Option<NamedSource<String>>,
+    text: Option<NamedSource<String>>,
 }
 
 impl miette::Diagnostic for Finding {
@@ -30,7 +30,7 @@ impl miette::Diagnostic for Finding {
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        self.source.as_ref().map(|source| source as _)
+        self.text.as_ref().map(|text| text as _)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = miette::LabeledSpan> + '_>> {
@@ -60,17 +60,19 @@ pub(super) fn finding(diagnostic: &Diagnostic, sources: &[SchemaSource]) -> Find
         help: diagnostic.help.clone(),
         severity: diagnostic.severity,
         label: None,
-        source: None,
+        text: None,
     };
     let Some(span) = &diagnostic.span else { return finding };
     match sources.iter().find(|source| source.origin == span.source) {
         Some(source) => {
             let at = SourceSpan::from((offset(&source.sdl, span), 0));
             finding.label = Some(miette::LabeledSpan::new_with_span(Some("here".into()), at));
-            finding.source = Some(NamedSource::new(&span.source, source.sdl.clone()));
+            finding.text = Some(NamedSource::new(&span.source, source.sdl.clone()));
         }
         // The place is said in words where the text is not at hand.
-        None => finding.message = format!("{} ({}:{}:{})", finding.message, span.source, span.line, span.column),
+        None => {
+            finding.message = format!("{} ({}:{}:{})", finding.message, span.source, span.line, span.column)
+        }
     }
     finding
 }

@@ -38,10 +38,8 @@ impl SseReader {
             let data = std::mem::take(&mut self.data);
             // A heartbeat comment followed by an empty line is no event.
             let any = name.is_some() || !data.is_empty();
-            return any.then(|| SseEvent {
-                name: name.unwrap_or_else(|| "message".into()),
-                data: data.join("\n"),
-            });
+            return any
+                .then(|| SseEvent { name: name.unwrap_or_else(|| "message".into()), data: data.join("\n") });
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);

@@ -53,17 +53,15 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let body = json!({ "query": args.operation, "variables": variables }).to_string();
     let headers = [(CONTENT_TYPE, "application/json"), (ACCEPT, "text/event-stream")];
     let answer = client::post(&args.url, &headers, args.token.as_deref(), Bytes::from(body)).await?;
-    let streams = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event"));
+    let streams =
+        answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event"));
     if !streams {
         let status = answer.status();
         let text = client::read_text(answer).await?;
         return Err(refusal(status, &text));
     }
-    let mut printer = Printer {
-        pretty: std::io::stdout().is_terminal() && !args.json,
-        left: args.count,
-        failed: false,
-    };
+    let mut printer =
+        Printer { pretty: std::io::stdout().is_terminal() && !args.json, left: args.count, failed: false };
     match follow(answer.into_body(), &mut printer).await {
         Ending::Enough => {}
         Ending::Complete => eprintln!("the stream is complete"),

@@ -4,7 +4,7 @@
 use crate::builder::StartError;
 use crate::config::{Algorithm, Config, Jwt};
 use downstream::{AuthOptions, Authenticator, IssuerOptions, KeySource, Options, Page, Server, Timings};
-use engine::{Engine, Limits};
+use engine::Engine;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,7 +19,11 @@ const JWKS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Clocks of healthy machines differ by less; downstream allows a minute at most.
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
-pub(super) fn serve(listener: TcpListener, options: Options, engine: Arc<Engine>) -> Result<Server, StartError> {
+pub(super) fn serve(
+    listener: TcpListener,
+    options: Options,
+    engine: Arc<Engine>,
+) -> Result<Server, StartError> {
     downstream::serve(listener, options, engine)
         .map_err(|error| StartError::Setting(format!("the clients' listener cannot start: {error}")))
 }
@@ -28,11 +32,11 @@ pub(super) fn connections(metrics: &downstream::Metrics) -> usize {
     metrics.connections_active.load(Ordering::Relaxed)
 }
 
-pub(super) fn options(config: &Config, limits: &Limits, pages: Vec<Page>) -> Result<Options, StartError> {
-    let _ = limits;
+pub(super) fn options(config: &Config, pages: Vec<Page>) -> Result<Options, StartError> {
     let authenticator = match &config.jwt {
-        Some(jwt) => Authenticator::new(auth_options(jwt)?)
-            .map_err(|error| StartError::Setting(error.to_string()))?,
+        Some(jwt) => {
+            Authenticator::new(auth_options(jwt)?).map_err(|error| StartError::Setting(error.to_string()))?
+        }
         None => Authenticator::anonymous(),
     };
     let allowed_origins = match config.cors.allow_any_origin {
@@ -58,7 +62,11 @@ pub(super) fn options(config: &Config, limits: &Limits, pages: Vec<Page>) -> Res
 fn auth_options(jwt: &Jwt) -> Result<AuthOptions, StartError> {
     let issuer = IssuerOptions {
         keys: key_source(jwt)?,
-        algorithms: jwt.algorithms.iter().map(|algorithm: &Algorithm| algorithm.as_str().to_owned()).collect(),
+        algorithms: jwt
+            .algorithms
+            .iter()
+            .map(|algorithm: &Algorithm| algorithm.as_str().to_owned())
+            .collect(),
         issuers: jwt.issuer.0.clone(),
         audiences: jwt.audience.0.clone(),
         clock_skew: jwt.clock_skew.map_or(CLOCK_SKEW, |skew| skew.0),
@@ -78,7 +86,8 @@ fn key_source(jwt: &Jwt) -> Result<KeySource, StartError> {
     let jwks = jwt.jwks.as_ref();
     if let Some(file) = jwks.and_then(|jwks| jwks.file.as_ref()) {
         let text = std::fs::read_to_string(file);
-        let unreadable = |error| StartError::Setting(format!("`jwt.jwks.file`: {file} cannot be read: {error}"));
+        let unreadable =
+            |error| StartError::Setting(format!("`jwt.jwks.file`: {file} cannot be read: {error}"));
         return text.map(KeySource::Jwks).map_err(unreadable);
     }
     let Some(url) = jwks.and_then(|jwks| jwks.url.clone()) else {

@@ -3,14 +3,18 @@
 
 use crate::builder::{ProviderMissing, StartError, UnknownName};
 use crate::config::{Config, closest};
-use engine::snapshot::Snapshot;
-use graph::events::{Root, Transport};
-use graph::supergraph::Supergraph;
+use graph::events::{Binding, Root, Transport};
+use graph::supergraph::Subgraph;
+use std::sync::Arc;
 
 /// Names in the configuration that the supergraph must have.
-pub(super) fn check(config: &Config, supergraph: &Supergraph) -> Result<(), StartError> {
-    let subgraphs: Vec<&str> = supergraph.subgraphs.iter().map(|subgraph| subgraph.name.as_str()).collect();
-    let live = supergraph.bindings.iter().filter(|binding| binding.root == Root::Subscription);
+pub(super) fn check(
+    config: &Config,
+    subgraphs: &[Subgraph],
+    bindings: &[Arc<Binding>],
+) -> Result<(), StartError> {
+    let subgraphs: Vec<&str> = subgraphs.iter().map(|subgraph| subgraph.name.as_str()).collect();
+    let live = bindings.iter().filter(|binding| binding.root == Root::Subscription);
     let fields: Vec<&str> = live.map(|binding| binding.field.as_str()).collect();
     let mut unknown = Vec::new();
     let mut compare = |setting, what, name: &str, known: &[&str]| {
@@ -32,9 +36,12 @@ pub(super) fn check(config: &Config, supergraph: &Supergraph) -> Result<(), Star
 }
 
 /// Providers that the schema names must be configured, or the operator must have said that they may be missing.
-pub(super) fn check_providers(config: &Config, snapshot: &Snapshot) -> Result<(), StartError> {
-    let bindings = snapshot.supergraph.bindings.iter();
-    let unmet = bindings.filter(|binding| snapshot.provider(binding.transport, &binding.provider).is_none());
+pub(super) fn check_providers(
+    config: &Config,
+    bindings: &[Arc<Binding>],
+    is_configured: impl Fn(Transport, &str) -> bool,
+) -> Result<(), StartError> {
+    let unmet = bindings.iter().filter(|binding| !is_configured(binding.transport, &binding.provider));
     let missing: Vec<ProviderMissing> = unmet
         .map(|binding| ProviderMissing {
             field: format!("{}.{}", root_name(binding.root), binding.field),

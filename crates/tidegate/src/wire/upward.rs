@@ -88,3 +88,28 @@ pub(super) fn subgraphs(
     }
     Ok(subgraphs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nats_settings_reach_the_broker() {
+        let text = "events: {providers: {nats: [{id: a, url: 'nats://x:1, nats://y:2', \
+                    authentication: {user_info: {username: u, password: p}}, tls: {ca_file: /ca.pem}}, \
+                    {id: b, url: nats://z, authentication: {token: t}}, {id: c, url: nats://z}]}}";
+        let config = Config::read(text, "test", std::path::Path::new("/"), &[]).unwrap().config;
+        let limits = config.engine_limits();
+        let options: Vec<nats::Options> =
+            config.events.providers.nats.iter().map(|nats| nats_options(nats, &limits)).collect();
+        assert_eq!(options[0].urls, ["nats://x:1", "nats://y:2"]);
+        assert_eq!(options[0].timeout, limits.broker_timeout);
+        assert!(matches!(&options[0].authentication,
+            Some(nats::Authentication::UserPassword { user, password }) if user == "u" && password == "p"));
+        assert_eq!(options[0].tls.as_ref().unwrap().ca_file, Some(PathBuf::from("/ca.pem")));
+        assert!(
+            matches!(&options[1].authentication, Some(nats::Authentication::Token(token)) if token == "t")
+        );
+        assert!(options[2].authentication.is_none() && options[2].tls.is_none());
+    }
+}
