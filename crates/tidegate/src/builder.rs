@@ -69,7 +69,7 @@ impl Builder {
     }
 }
 
-/// A router that serves. Dropping it without `stop` cuts its clients off.
+/// A router that serves. Dropping it leaves it serving until the process ends; `stop` is how it ends.
 pub struct Running {
     joined: Joined,
     shutdown_timeout: Duration,
@@ -120,11 +120,11 @@ impl Running {
 
     /// Stops being ready, sends every stream its terminal frame, and waits up to `shutdown.timeout` for clients.
     pub async fn stop(self) {
-        self.joined.phase.send_replace(Phase::Draining);
-        if tokio::time::timeout(self.shutdown_timeout, self.joined.server.drain()).await.is_err() {
-            tracing::warn!("`shutdown.timeout` is over: the clients that are left are cut off");
-        }
-        if let Some(admin) = &self.joined.admin {
+        let Joined { phase, server, admin, .. } = self.joined;
+        phase.send_replace(Phase::Draining);
+        server.drain(self.shutdown_timeout).await;
+        // The last to go, so that a prober sees `draining` and not a refused connection.
+        if let Some(admin) = admin {
             admin.abort();
         }
     }

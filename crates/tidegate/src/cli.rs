@@ -10,6 +10,8 @@ mod serve;
 mod sse;
 mod subscribe;
 
+use crate::config::Log;
+use crate::telemetry;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -45,7 +47,7 @@ type Failure = miette::Report;
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
-        Command::Demo(args) => wait(crate::demo::run(args)).map(|()| ExitCode::SUCCESS),
+        Command::Demo(args) => run_demo(args),
         Command::Serve(args) => serve::run(args),
         Command::Compose(args) => compose::run(&args),
         Command::Publish(args) => wait(publish::run(args)),
@@ -56,6 +58,14 @@ pub fn run() -> ExitCode {
         eprintln!("{failure:?}");
         ExitCode::FAILURE
     })
+}
+
+/// The demo prints what there is to see, so its log is quiet unless `LOG_LEVEL` says otherwise.
+fn run_demo(args: crate::demo::Args) -> Result<ExitCode, Failure> {
+    let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| "warn".into());
+    let log = Log { level, ..Log::default() };
+    telemetry::start(&log).map_err(|error| miette::miette!("{error}"))?;
+    wait(crate::demo::run(args)).map(|()| ExitCode::SUCCESS)
 }
 
 /// Runs a command's future on a runtime of its own.

@@ -107,7 +107,7 @@ fn place(location: &Location) -> Place {
     let span = location.span();
     let narrow = |number: u64| usize::try_from(number).unwrap_or(0);
     Place::File {
-        offset: narrow(span.byte_offset().unwrap_or(0)),
+        offset: narrow(span.byte_offset().unwrap_or(span.offset())),
         length: narrow(span.byte_len().unwrap_or(0)),
         line: narrow(location.line()),
         column: narrow(location.column()),

@@ -6,7 +6,6 @@ use crate::config::{Algorithm, Config, Jwt};
 use downstream::{AuthOptions, Authenticator, IssuerOptions, KeySource, Options, Page, Server, Timings};
 use engine::Engine;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -19,17 +18,10 @@ const JWKS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Clocks of healthy machines differ by less; downstream allows a minute at most.
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
-pub(super) fn serve(
-    listener: TcpListener,
-    options: Options,
-    engine: Arc<Engine>,
-) -> Result<Server, StartError> {
-    downstream::serve(listener, options, engine)
-        .map_err(|error| StartError::Setting(format!("the clients' listener cannot start: {error}")))
-}
-
-pub(super) fn connections(metrics: &downstream::Metrics) -> usize {
-    metrics.connections_active.load(Ordering::Relaxed)
+/// Starts serving on a bound listener.
+pub(super) fn serve(listener: TcpListener, options: Options, engine: Arc<Engine>) -> Result<Server, StartError> {
+    let started = listener.into_std().and_then(|listener| downstream::serve(listener, engine, options));
+    started.map_err(|error| StartError::Setting(format!("`http`: the listener cannot be served: {error}")))
 }
 
 pub(super) fn options(config: &Config, pages: Vec<Page>) -> Result<Options, StartError> {
