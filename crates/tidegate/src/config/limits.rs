@@ -50,47 +50,26 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let engine::Limits {
-            event_bytes_max,
-            request_bytes_max,
-            document_tokens_max,
-            document_depth_max,
-            operations_cached_max,
-            connections_max,
-            subscriptions_per_connection_max,
-            subscriptions_max,
-            group_inflight_max,
-            group_backlog_max,
-            batch_events_max,
-            entities_per_request_max,
-            subgraph_bytes_max,
-            hook_timeout,
-            broker_timeout,
-            outbox_frames_max,
-            outbox_bytes_max,
-            shard_turns_max,
-            subgraph_timeout: _,
-            linger: _,
-        } = engine::Limits::default();
+        let engine = engine::Limits::default();
         Limits {
-            event_bytes_max: Size(event_bytes_max),
-            request_bytes_max: Size(request_bytes_max),
-            document_tokens_max,
-            document_depth_max,
-            operations_cached_max,
-            connections_max,
-            subscriptions_per_connection_max,
-            subscriptions_max,
-            group_inflight_max,
-            group_backlog_max,
-            batch_events_max,
-            entities_per_request_max,
-            subgraph_bytes_max: Size(subgraph_bytes_max),
-            hook_timeout: Period(hook_timeout),
-            broker_timeout: Period(broker_timeout),
-            outbox_frames_max,
-            outbox_bytes_max: Size(outbox_bytes_max),
-            shard_turns_max,
+            event_bytes_max: Size(engine.event_bytes_max),
+            request_bytes_max: Size(engine.request_bytes_max),
+            document_tokens_max: engine.document_tokens_max,
+            document_depth_max: engine.document_depth_max,
+            operations_cached_max: engine.operations_cached_max,
+            connections_max: engine.connections_max,
+            subscriptions_per_connection_max: engine.subscriptions_per_connection_max,
+            subscriptions_max: engine.subscriptions_max,
+            group_inflight_max: engine.group_inflight_max,
+            group_backlog_max: engine.group_backlog_max,
+            batch_events_max: engine.batch_events_max,
+            entities_per_request_max: engine.entities_per_request_max,
+            subgraph_bytes_max: Size(engine.subgraph_bytes_max),
+            hook_timeout: Period(engine.hook_timeout),
+            broker_timeout: Period(engine.broker_timeout),
+            outbox_frames_max: engine.outbox_frames_max,
+            outbox_bytes_max: Size(engine.outbox_bytes_max),
+            shard_turns_max: engine.shard_turns_max,
         }
     }
 }
@@ -119,6 +98,7 @@ impl Limits {
             outbox_frames_max: self.outbox_frames_max,
             outbox_bytes_max: self.outbox_bytes_max.0,
             shard_turns_max: self.shard_turns_max,
+            ..engine::Limits::default()
         }
     }
 }

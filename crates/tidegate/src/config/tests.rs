@@ -222,3 +222,23 @@ fn the_schema_knows_the_settings_and_their_defaults() {
     assert_eq!(limits["event_bytes_max"]["default"], "1MiB");
     assert!(limits["event_bytes_max"]["description"].as_str().is_some_and(|text| text.contains("payload")));
 }
+
+#[test]
+fn every_bound_of_the_engine_can_be_set() {
+    let debug = format!("{:#?}", engine::Limits::default());
+    let names = debug.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(':')).map(|(name, _)| name);
+    let elsewhere = ["linger", "subgraph_timeout"];
+    let schema = Config::schema();
+    let known = &schema["$defs"]["Limits"]["properties"];
+    let missing: Vec<&str> = names
+        .filter(|name| !name.starts_with(' ') && !elsewhere.contains(name) && known.get(name).is_none())
+        .collect();
+    assert!(missing.is_empty(), "add to config/limits.rs: {missing:?}");
+
+    let names: Vec<&str> = known.as_object().unwrap().keys().map(String::as_str).collect();
+    for name in names {
+        let value = if name.ends_with("timeout") { "77s" } else { "77" };
+        let limits = read(&format!("limits: {{{name}: {value}}}")).unwrap().config.engine_limits();
+        assert_ne!(limits, engine::Limits::default(), "limits.{name} does nothing");
+    }
+}
