@@ -93,8 +93,8 @@ async fn follow(mut body: Incoming, printer: &mut Printer) -> Ending {
 struct Printer {
     pretty: bool,
     left: Option<u64>,
-    /// The last result had errors and no data: the router refused, or gave the subscription up.
-    failed: bool,
+    /// What the last result said, where it had errors and no data: the router refused, or gave the stream up.
+    refusal: Option<String>,
 }
 
 impl Printer {
@@ -105,7 +105,7 @@ impl Printer {
             _ => return None,
         }
         let read: Option<Value> = serde_json::from_str(&event.data).ok();
-        self.failed = read.as_ref().is_some_and(|value| value.get("data").is_none());
+        self.refusal = read.as_ref().filter(|value| value.get("data").is_none()).map(messages);
         let written = match read {
             Some(value) if self.pretty => writeln!(output, "{value:#}"),
             // Passed on as it came, but for line breaks that JSON does not need.
@@ -120,20 +120,22 @@ impl Printer {
     }
 }
 
+/// Each error's message with its code.
+fn messages(response: &Value) -> String {
+    let errors = response["errors"].as_array().into_iter().flatten();
+    let messages = errors.map(|error| {
+        let code = error["extensions"]["code"].as_str().unwrap_or("no code");
+        format!("{} ({code})", error["message"].as_str().unwrap_or("no message"))
+    });
+    messages.collect::<Vec<_>>().join("; ")
+}
+
 /// The router's own words where it has any.
 fn refusal(status: http::StatusCode, text: &str) -> Failure {
     let read: Option<Value> = serde_json::from_str(text).ok();
-    let errors = read.as_ref().and_then(|value| value["errors"].as_array());
-    let messages: Vec<String> = errors
-        .into_iter()
-        .flatten()
-        .map(|error| {
-            let code = error["extensions"]["code"].as_str().unwrap_or("no code");
-            format!("{} ({code})", error["message"].as_str().unwrap_or("no message"))
-        })
-        .collect();
+    let messages = read.as_ref().map(messages).unwrap_or_default();
     match messages.is_empty() {
-        false => miette!("the router refused: {}", messages.join("; ")),
+        false => miette!("the router refused: {messages}"),
         true if status.is_success() => {
             miette!(help = "write it as 'subscription {{ … }}'", "the answer is no event stream: {text}")
         }
@@ -161,11 +163,12 @@ mod tests {
     }
 
     #[test]
-    fn a_result_without_data_is_a_failure() {
+    fn a_last_result_without_data_is_a_refusal_with_its_reason() {
+        let refused = r#"{"errors":[{"message":"no","extensions":{"code":"FORBIDDEN"}},{"message":"b"}]}"#;
         let mut printer = Printer::default();
-        printer.take(&event("next", "{\"errors\":[]}"), &mut Vec::new());
-        assert!(printer.failed);
+        printer.take(&event("next", refused), &mut Vec::new());
+        assert_eq!(printer.refusal.as_deref(), Some("no (FORBIDDEN); b (no code)"));
         printer.take(&event("next", "{\"data\":null,\"errors\":[]}"), &mut Vec::new());
-        assert!(!printer.failed);
+        assert_eq!(printer.refusal, None);
     }
 }
