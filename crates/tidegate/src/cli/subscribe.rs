@@ -60,15 +60,19 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         let text = client::read_text(answer).await?;
         return Err(refusal(status, &text));
     }
-    let mut printer =
-        Printer { pretty: std::io::stdout().is_terminal() && !args.json, left: args.count, failed: false };
-    match follow(answer.into_body(), &mut printer).await {
-        Ending::Enough => {}
-        Ending::Complete => eprintln!("the stream is complete"),
-        Ending::Broken(reason) => return Err(miette!("the stream broke off: {reason}")),
+    let pretty = std::io::stdout().is_terminal() && !args.json;
+    let mut printer = Printer { pretty, left: args.count, refusal: None };
+    let ending = follow(answer.into_body(), &mut printer).await;
+    // The reason the router gave says more than how the connection ended.
+    match (printer.refusal, ending) {
+        (Some(refusal), _) => Err(miette!("the router ended the subscription: {refusal}")),
+        (None, Ending::Broken(reason)) => Err(miette!("the stream broke off: {reason}")),
+        (None, Ending::Complete) => {
+            eprintln!("the stream is complete");
+            Ok(ExitCode::SUCCESS)
+        }
+        (None, Ending::Enough) => Ok(ExitCode::SUCCESS),
     }
-    // A script must learn that what it was sent were errors.
-    Ok(if printer.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 async fn follow(mut body: Incoming, printer: &mut Printer) -> Ending {
