@@ -1,18 +1,12 @@
 //! A router of your own: all four hooks in Rust, everything else as `tidegate serve` does it.
-//! Owns one policy: customers see and create their own orders, admins see all. Run it from the repository's root:
-//!
-//! ```sh
-//! cargo run -- demo --subgraphs-only &
-//! cargo run -- compose --config examples/orders/supergraph.yaml -o target/orders.graphql
-//! cargo run --example orders_policy -- examples/orders/tidegate.yaml target/orders.graphql
-//! ```
-//!
-//! `examples/orders/README.md` has tokens and commands to try.
+//! Owns one policy: customers see and create their own orders, admins see all.
+//! Run it with `examples/orders/README.md`, which has the tokens and commands to try:
+//! `cargo run --example orders_policy -- examples/orders/tidegate.yaml target/orders.graphql`
 
 use std::path::Path;
 use tidegate::{
-    Admission, Config, Event, Hook, Policy, Publish, Refusal, Select, Selection, Start, Tidegate, Value, View,
-    async_trait,
+    Admission, Config, Event, Hook, Policy, Publish, Refusal, Select, Selection, Start, Tidegate, Value,
+    View, async_trait,
 };
 
 struct OwnOrders;
@@ -26,11 +20,21 @@ impl Hook for OwnOrders {
     /// `on_select` sees these two claims and nothing else, so 30,000 customers with 12 roles cost what they differ in.
     fn policy(&self) -> Policy {
         let fields = vec!["orderUpdated".into(), "createOrder".into()];
-        Policy { fields, receives: true, selects: true, view: View::claims(["sub", "role"]), ..Policy::default() }
+        Policy {
+            fields,
+            receives: true,
+            selects: true,
+            view: View::claims(["sub", "role"]),
+            ..Policy::default()
+        }
     }
 
     async fn on_subscribe(&self, start: &Start) -> Result<Admission, Refusal> {
-        if start.identity.is_authenticated() { Ok(Admission::allow()) } else { Err(Refusal::new("sign in to see orders")) }
+        if start.identity.is_authenticated() {
+            Ok(Admission::allow())
+        } else {
+            Err(Refusal::new("sign in to see orders"))
+        }
     }
 
     async fn on_receive(&self, events: Vec<Event>) -> Result<Vec<Event>, Refusal> {
@@ -57,9 +61,12 @@ impl Hook for OwnOrders {
 #[tokio::main]
 async fn main() -> miette::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [config, supergraph] = &arguments[..] else { miette::bail!("usage: orders_policy CONFIG SUPERGRAPH") };
+    let [config, supergraph] = &arguments[..] else {
+        miette::bail!("usage: orders_policy CONFIG SUPERGRAPH")
+    };
     let config = Config::load(Some(Path::new(config)), &[])?.config;
-    let supergraph = std::fs::read_to_string(supergraph).map_err(|error| miette::miette!("{supergraph}: {error}"))?;
+    let supergraph =
+        std::fs::read_to_string(supergraph).map_err(|error| miette::miette!("{supergraph}: {error}"))?;
     let router = Tidegate::builder().config(config).supergraph(supergraph).hook(OwnOrders).start().await?;
     println!("http://{}/graphql", router.address());
     router.until_stopped().await;

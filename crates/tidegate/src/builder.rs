@@ -4,16 +4,41 @@
 use crate::admin::Phase;
 use crate::config::Config;
 use crate::wire::{self, Joined, Parts};
+pub use crate::wire::{ProviderMissing, StartError, UnknownName};
 use downstream::Page;
 use engine::Engine;
 use engine::port::{Broker, Hook};
-use graph::diagnostic::Diagnostic;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A federated GraphQL router that turns broker events into live GraphQL.
+///
+/// ```no_run
+/// use tidegate::{Admission, Hook, Refusal, Start, Tidegate, async_trait};
+///
+/// struct MembersOnly;
+///
+/// #[async_trait]
+/// impl Hook for MembersOnly {
+///     fn name(&self) -> &str {
+///         "members-only"
+///     }
+///
+///     async fn on_subscribe(&self, start: &Start) -> Result<Admission, Refusal> {
+///         match start.identity.is_authenticated() {
+///             true => Ok(Admission::allow()),
+///             false => Err(Refusal::new("sign in first")),
+///         }
+///     }
+/// }
+///
+/// # async fn run(sdl: String) -> Result<(), Box<dyn std::error::Error>> {
+/// let router = Tidegate::builder().supergraph(sdl).hook(MembersOnly).start().await?;
+/// router.until_stopped().await;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Tidegate;
 
@@ -64,7 +89,10 @@ impl Builder {
     pub async fn start(self) -> Result<Running, StartError> {
         let shutdown_timeout = self.parts.config.shutdown.timeout.0;
         let joined = wire::join(self.parts).await?;
-        tracing::info!(address = %joined.server.address(), admin = ?joined.admin_address, "serving");
+        tracing::info!(address = %joined.server.address(), "serving");
+        if let Some(address) = joined.admin_address {
+            tracing::info!(%address, "serving health, metrics and publishing to this machine's operators");
+        }
         Ok(Running { joined, shutdown_timeout })
     }
 }
@@ -128,55 +156,4 @@ impl Running {
             admin.abort();
         }
     }
-}
-
-/// Why a router cannot start. Each names the setting, and what to do.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
-pub enum StartError {
-    #[error("there is no supergraph to serve")]
-    #[diagnostic(help("hand one to `Builder::supergraph`; `tidegate compose` makes one"))]
-    NoSupergraph,
-    #[error("the supergraph cannot be used:\n{}", list(.0))]
-    Supergraph(Vec<Diagnostic>),
-    #[error("{}", list(.0))]
-    #[diagnostic(help(
-        "`events.skip_unavailable_providers: true` starts without; the fields then refuse clients"
-    ))]
-    ProvidersMissing(Vec<ProviderMissing>),
-    #[error("{}", list(.0))]
-    #[diagnostic(help("the supergraph has none of that name: mend the configuration, or compose again"))]
-    UnknownNames(Vec<UnknownName>),
-    #[error("{0}")]
-    #[diagnostic(help("mend the named setting"))]
-    Setting(String),
-    #[error("cannot listen on {address}: {cause}")]
-    #[diagnostic(help("is another router running? `{setting}` names another port"))]
-    Listen { setting: &'static str, address: String, cause: std::io::Error },
-}
-
-/// A field whose provider is not configured.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{field}` needs the provider `{provider}`, which is not configured: add it under \
-     `events.providers.{family}` (or `events.providers.memory`)"
-)]
-pub struct ProviderMissing {
-    /// `Subscription.employeeUpdated`
-    pub field: String,
-    pub provider: String,
-    pub family: String,
-}
-
-/// A name in the configuration that the supergraph does not have.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{setting}` names `{name}`, which is {what}{}", .hint.as_ref().map_or(String::new(), |hint| format!("; did you mean `{hint}`?")))]
-pub struct UnknownName {
-    pub setting: &'static str,
-    pub name: String,
-    pub what: &'static str,
-    pub hint: Option<String>,
-}
-
-fn list<T: std::fmt::Display>(items: &[T]) -> String {
-    items.iter().map(T::to_string).collect::<Vec<_>>().join("\n")
 }

@@ -7,6 +7,7 @@ mod events;
 mod headers;
 mod jwt;
 mod limits;
+mod place;
 mod problem;
 mod sections;
 mod tree;
@@ -14,7 +15,7 @@ mod value;
 mod verify;
 
 pub(crate) use check::closest;
-pub use events::{Events, Kafka, Memory, Nats, NatsAuthentication, NatsTls, Providers, Redis, UserInfo};
+pub use events::{Events, Kafka, Memory, Nats, NatsAuthentication, NatsTls, Providers, Redis, User};
 pub use headers::{HeaderRule, HeaderRules, Headers, Propagate};
 pub use jwt::{Algorithm, Jwks, Jwt, TokenHeader};
 pub use limits::Limits;
@@ -23,7 +24,7 @@ pub use sections::{
     Admin, Cors, Graphiql, Http, Log, LogFormat, OverflowPolicies, OverflowPolicy, Shutdown, Sse,
     SubgraphTraffic, Subscriptions, SupergraphSource, TrafficShaping, Websocket,
 };
-pub use tree::Place;
+pub use place::Place;
 pub use value::{Period, Secret, Size, Texts};
 
 use schemars::{JsonSchema, generate::SchemaSettings};
@@ -124,17 +125,7 @@ impl Config {
         let jwks = self.jwt.iter_mut().flat_map(|jwt| {
             [jwt.secret_file.as_mut(), jwt.jwks.as_mut().and_then(|jwks| jwks.file.as_mut())]
         });
-        let nats = self.events.providers.nats.iter_mut().flat_map(|nats| {
-            let authentication = nats.authentication.as_mut();
-            let tls = nats.tls.as_mut();
-            let (token, user) = authentication.map_or((None, None), |authentication| {
-                (authentication.token_file.as_mut(), authentication.user_info.as_mut())
-            });
-            let (ca, cert, key) = tls.map_or((None, None, None), |tls| {
-                (tls.ca_file.as_mut(), tls.cert_file.as_mut(), tls.key_file.as_mut())
-            });
-            [token, user.and_then(|user| user.password_file.as_mut()), ca, cert, key]
-        });
+        let nats = self.events.providers.nats.iter_mut().flat_map(Nats::files);
         let own = [self.supergraph.path.as_mut(), self.admin.token_file.as_mut()];
         for path in own.into_iter().chain(jwks).chain(nats).flatten() {
             let absolute: PathBuf = folder.join(&*path);

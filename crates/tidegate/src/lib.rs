@@ -1,30 +1,5 @@
 //! Tidegate as a library: a federated GraphQL router that turns broker events into live GraphQL, with your own hooks.
 //! Owns the public surface; the rooms behind it (`graph`, `engine`, `upstream`, `downstream`) are joined in `wire`.
-//!
-//! ```no_run
-//! use tidegate::{Hook, Refusal, Admission, Start, Tidegate, async_trait};
-//!
-//! struct MembersOnly;
-//!
-//! #[async_trait]
-//! impl Hook for MembersOnly {
-//!     fn name(&self) -> &str {
-//!         "members-only"
-//!     }
-//!
-//!     async fn on_subscribe(&self, start: &Start) -> Result<Admission, Refusal> {
-//!         match start.identity.is_authenticated() {
-//!             true => Ok(Admission::allow()),
-//!             false => Err(Refusal::new("sign in first")),
-//!         }
-//!     }
-//! }
-//!
-//! # async fn run(sdl: String) -> Result<(), Box<dyn std::error::Error>> {
-//! let router = Tidegate::builder().supergraph(sdl).hook(MembersOnly).start().await?;
-//! router.until_stopped().await;
-//! # Ok(()) }
-//! ```
 
 mod admin;
 pub mod builder;

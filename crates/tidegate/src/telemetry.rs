@@ -7,7 +7,8 @@ use tracing_subscriber::filter::EnvFilter;
 
 /// Sets logging up for the process. A second call changes nothing: whoever embeds the router may have its own.
 pub fn start(log: &Log) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&log.level).map_err(|error| {
+    // The NATS client repeats as news what the `upstream` room warns of once; a level of its own can be named.
+    let filter = EnvFilter::try_new(format!("async_nats=warn,{}", log.level)).map_err(|error| {
         format!("`log.level`: `{}` is no level ({error}); write `info`, or `info,engine=debug`", log.level)
     })?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

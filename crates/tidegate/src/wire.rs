@@ -2,11 +2,11 @@
 //! The only file that, with its folder, names every room; owns no behaviour once they are joined.
 
 mod clients;
+mod error;
 mod names;
 mod upward;
 
 use crate::admin::{self, Admin, Phase};
-use crate::builder::StartError;
 use crate::config::{Config, OverflowPolicy};
 use crate::console;
 use async_trait::async_trait;
@@ -17,6 +17,7 @@ use engine::port::{Admission, Hook, Refusal, Start};
 use engine::snapshot::{Provider, Snapshot};
 use graph::events::Root;
 use graph::supergraph::Supergraph;
+pub use error::{ProviderMissing, StartError, UnknownName};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -2,8 +2,9 @@
 //! Owns the names and how their texts are read; the schema says which settings there are.
 
 use super::check::{branches, closest};
+use super::place::Place;
 use super::problem::Problem;
-use super::tree::{Key, Kind, Node, Place};
+use super::tree::{Key, Kind, Node};
 use serde_json::Value;
 
 const PREFIX: &str = "TIDEGATE_";

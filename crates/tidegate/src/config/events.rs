@@ -41,20 +41,52 @@ pub struct Nats {
     pub tls: Option<NatsTls>,
 }
 
-/// How to sign in to NATS: a token, or a user.
+impl Nats {
+    /// Every file it names.
+    pub(super) fn files(&mut self) -> impl Iterator<Item = Option<&mut String>> {
+        let signing = self.authentication.iter_mut().flat_map(|authentication| {
+            let user = authentication.user.as_mut().and_then(|user| user.password_file.as_mut());
+            let credentials = authentication.credentials_file.as_mut();
+            [authentication.token_file.as_mut(), user, credentials, authentication.nkey_file.as_mut()]
+        });
+        let tls = self.tls.iter_mut();
+        let tls = tls.flat_map(|tls| [tls.ca_file.as_mut(), tls.cert_file.as_mut(), tls.key_file.as_mut()]);
+        signing.chain(tls)
+    }
+}
+
+/// How to sign in to NATS: one of a token, a user, a `.creds` file and an nkey.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NatsAuthentication {
     pub token: Option<Secret>,
     /// A file that holds the token.
     pub token_file: Option<String>,
-    pub user_info: Option<UserInfo>,
+    #[serde(rename = "user_info")]
+    pub user: Option<User>,
+    /// The text of a `.creds` file; `credentials_file` names one.
+    pub credentials: Option<Secret>,
+    /// A `.creds` file, as `nsc` writes it.
+    pub credentials_file: Option<String>,
+    /// The seed of a user nkey, `SU…`.
+    pub nkey: Option<Secret>,
+    /// A file that holds the seed.
+    pub nkey_file: Option<String>,
+}
+
+impl NatsAuthentication {
+    /// How many ways to sign in are given; one is meant.
+    pub(super) fn ways(&self) -> usize {
+        let given =
+            [self.token.is_some(), self.user.is_some(), self.credentials.is_some(), self.nkey.is_some()];
+        given.into_iter().filter(|given| *given).count()
+    }
 }
 
 /// A user of a broker.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct UserInfo {
+pub struct User {
     pub username: String,
     pub password: Option<Secret>,
     /// A file that holds the password.

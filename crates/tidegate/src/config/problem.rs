@@ -1,7 +1,7 @@
 //! What is wrong with a configuration: every problem with its place, its setting and a way out.
 //! Owns how that is carried and shown; finds nothing itself.
 
-use super::tree::Place;
+use super::place::Place;
 use miette::{Diagnostic, NamedSource, SourceSpan};
 use serde_json::{Value, json};
 use std::sync::Arc;

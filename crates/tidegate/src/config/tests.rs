@@ -116,6 +116,10 @@ fn single_mistakes_get_a_message_that_names_the_setting() {
             "events: {providers: {memory: [{id: a}, {id: a}]}}",
             "`events.providers.memory` has two providers with the id `a`",
         ),
+        (
+            "events: {providers: {nats: [{id: a, url: u, authentication: {token: t, user_info: {username: u}}}]}}",
+            "`authentication` of the NATS provider `a` has 2 ways to sign in",
+        ),
         ("http: {port: 1", "this is not YAML"),
         ("http: {port: 1, port: 2}", "this is not YAML"),
     ];
@@ -183,7 +187,7 @@ fn secrets_come_from_files_and_are_never_shown() {
     std::fs::remove_dir_all(&folder).unwrap();
 
     assert_eq!(config.jwt.as_ref().unwrap().secret.as_ref().unwrap().expose(), "s3cret");
-    let user = config.events.providers.nats[0].authentication.as_ref().unwrap().user_info.as_ref().unwrap();
+    let user = config.events.providers.nats[0].authentication.as_ref().unwrap().user.as_ref().unwrap();
     assert_eq!(user.password.as_ref().unwrap().expose(), "p4ss");
     let shown = format!("{config:?} {}", serde_json::to_string(&config).unwrap());
     assert!(!shown.contains("s3cret") && !shown.contains("p4ss"), "{shown}");

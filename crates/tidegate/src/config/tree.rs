@@ -1,6 +1,7 @@
 //! A YAML document as a tree in which every value knows its place.
 //! Owns reading and looking up; knows nothing of what the keys mean.
 
+use super::place::Place;
 use super::problem::Problem;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -26,21 +27,6 @@ pub(super) enum Kind {
 pub(super) struct Key {
     pub text: String,
     pub place: Place,
-}
-
-/// Where a value was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// Byte offset and length, and the 1-based line and column.
-    File {
-        offset: usize,
-        length: usize,
-        line: usize,
-        column: usize,
-    },
-    /// The name of an environment variable.
-    Environment(String),
-    Nowhere,
 }
 
 impl Node {

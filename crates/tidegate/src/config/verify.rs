@@ -1,10 +1,11 @@
 //! What no schema can say about a configuration: settings that need or exclude each other, and secrets from files.
 //! Owns these rules; each problem names its settings and the way out.
 
+use super::place::Place;
 use super::problem::Problem;
-use super::tree::{Node, Place};
+use super::tree::Node;
 use super::value::Secret;
-use super::{Config, Jwt};
+use super::{Config, Jwt, NatsAuthentication};
 use std::collections::HashSet;
 
 /// Everything wrong with settings that are fine one by one.
@@ -99,6 +100,12 @@ fn verify_providers(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
             let help = "trust the server's own authority with `ca_file` instead";
             problems.push(Problem::new(path.join("."), tree.place_of(&path), message).help(help));
         }
+        let ways = nats.authentication.as_ref().map_or(0, NatsAuthentication::ways);
+        if ways > 1 {
+            let path = ["events", "providers", "nats", &index, "authentication"];
+            let message = format!("`authentication` of the NATS provider `{}` has {ways} ways to sign in", nats.id);
+            problems.push(Problem::new(path.join("."), tree.place_of(&path), message).help("keep one"));
+        }
     }
 }
 
@@ -132,8 +139,11 @@ pub(super) fn read_secret_files(config: &mut Config, tree: &Node) -> Vec<Problem
         let path = |last: &'static str| ["events", "providers", "nats", &index, "authentication", last];
         let Some(authentication) = &mut nats.authentication else { continue };
         settle(&path("token_file"), &mut authentication.token, &mut authentication.token_file);
-        if let Some(user) = &mut authentication.user_info {
-            settle(&path("user_info"), &mut user.password, &mut user.password_file);
+        settle(&path("credentials_file"), &mut authentication.credentials, &mut authentication.credentials_file);
+        settle(&path("nkey_file"), &mut authentication.nkey, &mut authentication.nkey_file);
+        if let Some(user) = &mut authentication.user {
+            let path = [&path("user_info")[..], &["password_file"]].concat();
+            settle(&path, &mut user.password, &mut user.password_file);
         }
     }
     problems

@@ -1,7 +1,7 @@
 //! Configuration → what serves clients: the options of downstream, tokens and pages included.
 //! Owns the mapping of their settings; never answers a request.
 
-use crate::builder::StartError;
+use super::error::StartError;
 use crate::config::{Algorithm, Config, Jwt};
 use downstream::{AuthOptions, Authenticator, IssuerOptions, KeySource, Options, Page, Server, Timings};
 use engine::Engine;

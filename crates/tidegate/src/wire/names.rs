@@ -1,7 +1,7 @@
 //! Whether configuration and supergraph speak of the same things.
 //! Owns the checks that need both; each finding names the setting and what was probably meant.
 
-use crate::builder::{ProviderMissing, StartError, UnknownName};
+use super::error::{ProviderMissing, StartError, UnknownName};
 use crate::config::{Config, closest};
 use graph::events::{Binding, Root, Transport};
 use graph::supergraph::Subgraph;

@@ -1,8 +1,8 @@
 //! Configuration → what we pull from: brokers and subgraphs.
 //! Owns the mapping of their settings; never connects by itself.
 
-use crate::builder::StartError;
-use crate::config::{Config, Nats, Secret};
+use super::error::StartError;
+use crate::config::{Config, Nats, NatsAuthentication, Secret};
 use engine::Limits;
 use engine::port::{Broker, Subgraph};
 use engine::snapshot::Provider;
@@ -43,16 +43,7 @@ fn nats_options(settings: &Nats, limits: &Limits) -> nats::Options {
     let urls = settings.url.split(',').map(|url| url.trim().to_owned()).collect();
     let mut options = nats::Options::new(&settings.id, urls);
     options.timeout = limits.broker_timeout;
-    let authentication = settings.authentication.as_ref();
-    options.authentication = authentication.and_then(|authentication| {
-        let expose = |secret: &Secret| secret.expose().to_owned();
-        if let Some(token) = &authentication.token {
-            return Some(nats::Authentication::Token(expose(token)));
-        }
-        let user = authentication.user_info.as_ref()?;
-        let password = user.password.as_ref().map(expose).unwrap_or_default();
-        Some(nats::Authentication::UserPassword { user: user.username.clone(), password })
-    });
+    options.authentication = settings.authentication.as_ref().and_then(nats_authentication);
     options.tls = settings.tls.as_ref().map(|tls| {
         let path = |file: &Option<String>| file.as_ref().map(PathBuf::from);
         nats::Tls {
@@ -63,6 +54,17 @@ fn nats_options(settings: &Nats, limits: &Limits) -> nats::Options {
         }
     });
     options
+}
+
+fn nats_authentication(settings: &NatsAuthentication) -> Option<nats::Authentication> {
+    let expose = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
+    let user = settings.user.as_ref().map(|user| nats::Authentication::UserPassword {
+        user: user.username.clone(),
+        password: expose(&user.password).unwrap_or_default(),
+    });
+    user.or_else(|| expose(&settings.token).map(nats::Authentication::Token))
+        .or_else(|| expose(&settings.credentials).map(nats::Authentication::Credentials))
+        .or_else(|| expose(&settings.nkey).map(nats::Authentication::Nkey))
 }
 
 /// Every subgraph of the supergraph, by name.

@@ -1,0 +1,55 @@
+//! Why a router cannot start, with the setting to mend and what to do.
+//! Owns the messages; the checks are beside it.
+
+use graph::diagnostic::Diagnostic;
+
+/// Why a router cannot start. Each names the setting, and what to do.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum StartError {
+    #[error("there is no supergraph to serve")]
+    #[diagnostic(help("hand one to `Builder::supergraph`; `tidegate compose` makes one"))]
+    NoSupergraph,
+    #[error("the supergraph cannot be used:\n{}", list(.0))]
+    Supergraph(Vec<Diagnostic>),
+    #[error("{}", list(.0))]
+    #[diagnostic(help(
+        "`events.skip_unavailable_providers: true` starts without; the fields then refuse clients"
+    ))]
+    ProvidersMissing(Vec<ProviderMissing>),
+    #[error("{}", list(.0))]
+    #[diagnostic(help("the supergraph has none of that name: mend the configuration, or compose again"))]
+    UnknownNames(Vec<UnknownName>),
+    #[error("{0}")]
+    #[diagnostic(help("mend the named setting"))]
+    Setting(String),
+    #[error("cannot listen on {address}: {cause}")]
+    #[diagnostic(help("is another router running? `{setting}` names another port"))]
+    Listen { setting: &'static str, address: String, cause: std::io::Error },
+}
+
+/// A field whose provider is not configured.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{field}` needs the provider `{provider}`, which is not configured: add it under \
+     `events.providers.{family}` (or `events.providers.memory`)"
+)]
+pub struct ProviderMissing {
+    /// `Subscription.employeeUpdated`
+    pub field: String,
+    pub provider: String,
+    pub family: String,
+}
+
+/// A name in the configuration that the supergraph does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{setting}` names `{name}`, which is {what}{}", .hint.as_ref().map_or(String::new(), |hint| format!("; did you mean `{hint}`?")))]
+pub struct UnknownName {
+    pub setting: &'static str,
+    pub name: String,
+    pub what: &'static str,
+    pub hint: Option<String>,
+}
+
+fn list<T: std::fmt::Display>(items: &[T]) -> String {
+    items.iter().map(T::to_string).collect::<Vec<_>>().join("\n")
+}
