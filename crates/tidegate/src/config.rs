@@ -19,12 +19,12 @@ pub use events::{Events, Kafka, Memory, Nats, NatsAuthentication, NatsTls, Provi
 pub use headers::{HeaderRule, HeaderRules, Headers, Propagate};
 pub use jwt::{Algorithm, Jwks, Jwt, TokenHeader};
 pub use limits::Limits;
+pub use place::Place;
 pub use problem::{ConfigError, Problem};
 pub use sections::{
     Admin, Cors, Graphiql, Http, Log, LogFormat, OverflowPolicies, OverflowPolicy, Shutdown, Sse,
     SubgraphTraffic, Subscriptions, SupergraphSource, TrafficShaping, Websocket,
 };
-pub use place::Place;
 pub use value::{Period, Secret, Size, Texts};
 
 use schemars::{JsonSchema, generate::SchemaSettings};

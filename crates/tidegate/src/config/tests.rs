@@ -230,7 +230,8 @@ fn the_schema_knows_the_settings_and_their_defaults() {
 #[test]
 fn every_bound_of_the_engine_can_be_set() {
     let debug = format!("{:#?}", engine::Limits::default());
-    let names = debug.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(':')).map(|(name, _)| name);
+    let names =
+        debug.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(':')).map(|(name, _)| name);
     let elsewhere = ["linger", "subgraph_timeout"];
     let schema = Config::schema();
     let known = &schema["$defs"]["Limits"]["properties"];

@@ -103,7 +103,8 @@ fn verify_providers(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
         let ways = nats.authentication.as_ref().map_or(0, NatsAuthentication::ways);
         if ways > 1 {
             let path = ["events", "providers", "nats", &index, "authentication"];
-            let message = format!("`authentication` of the NATS provider `{}` has {ways} ways to sign in", nats.id);
+            let message =
+                format!("`authentication` of the NATS provider `{}` has {ways} ways to sign in", nats.id);
             problems.push(Problem::new(path.join("."), tree.place_of(&path), message).help("keep one"));
         }
     }
@@ -139,7 +140,11 @@ pub(super) fn read_secret_files(config: &mut Config, tree: &Node) -> Vec<Problem
         let path = |last: &'static str| ["events", "providers", "nats", &index, "authentication", last];
         let Some(authentication) = &mut nats.authentication else { continue };
         settle(&path("token_file"), &mut authentication.token, &mut authentication.token_file);
-        settle(&path("credentials_file"), &mut authentication.credentials, &mut authentication.credentials_file);
+        settle(
+            &path("credentials_file"),
+            &mut authentication.credentials,
+            &mut authentication.credentials_file,
+        );
         settle(&path("nkey_file"), &mut authentication.nkey, &mut authentication.nkey_file);
         if let Some(user) = &mut authentication.user {
             let path = [&path("user_info")[..], &["password_file"]].concat();

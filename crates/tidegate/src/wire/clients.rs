@@ -19,7 +19,11 @@ const JWKS_TIMEOUT: Duration = Duration::from_secs(5);
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 /// Starts serving on a bound listener.
-pub(super) fn serve(listener: TcpListener, options: Options, engine: Arc<Engine>) -> Result<Server, StartError> {
+pub(super) fn serve(
+    listener: TcpListener,
+    options: Options,
+    engine: Arc<Engine>,
+) -> Result<Server, StartError> {
     let started = listener.into_std().and_then(|listener| downstream::serve(listener, engine, options));
     started.map_err(|error| StartError::Setting(format!("`http`: the listener cannot be served: {error}")))
 }
