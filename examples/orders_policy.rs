@@ -17,7 +17,8 @@ impl Hook for OwnOrders {
         "own-orders"
     }
 
-    /// `on_select` sees these two claims and nothing else, so 30,000 customers with 12 roles cost what they differ in.
+    /// `on_select` sees these two claims and nothing else, so 30,000 customers with 12 roles cost what they
+    /// differ in.
     fn policy(&self) -> Policy {
         let fields = vec!["orderUpdated".into(), "createOrder".into()];
         Policy {

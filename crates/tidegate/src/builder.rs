@@ -84,7 +84,8 @@ impl Builder {
         self
     }
 
-    /// Binds both listeners, starts connecting to brokers, and serves. A broker that is away does not stop this:
+    /// Binds both listeners, starts connecting to brokers, and serves. A broker that is away does not stop
+    /// this:
     /// `/health/ready` tells. Must be called within a tokio runtime.
     pub async fn start(self) -> Result<Running, StartError> {
         let shutdown_timeout = self.parts.config.shutdown.timeout.0;
@@ -146,7 +147,8 @@ impl Running {
         }
     }
 
-    /// Stops being ready, sends every stream its terminal frame, and waits up to `shutdown.timeout` for clients.
+    /// Stops being ready, sends every stream its terminal frame, and waits up to `shutdown.timeout` for
+    /// clients.
     pub async fn stop(self) {
         let Joined { phase, server, admin, .. } = self.joined;
         phase.send_replace(Phase::Draining);

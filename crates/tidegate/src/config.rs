@@ -1,5 +1,6 @@
-//! `tidegate.yaml`: its shape, and the way from a file and the environment to a `Config` or to all that is wrong.
-//! Owns reading and checking; never acts on a setting. Only this room reads configuration (invariant 3).
+//! `tidegate.yaml`: its shape, and the way from a file and the environment to a `Config` or to all that is
+//! wrong. Owns reading and checking; never acts on a setting. Only this room reads configuration (invariant
+//! 3).
 
 mod check;
 mod environment;

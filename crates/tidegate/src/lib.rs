@@ -1,5 +1,6 @@
-//! Tidegate as a library: a federated GraphQL router that turns broker events into live GraphQL, with your own hooks.
-//! Owns the public surface; the rooms behind it (`graph`, `engine`, `upstream`, `downstream`) are joined in `wire`.
+//! Tidegate as a library: a federated GraphQL router that turns broker events into live GraphQL, with your
+//! own hooks. Owns the public surface; the rooms behind it (`graph`, `engine`, `upstream`, `downstream`) are
+//! joined in `wire`.
 
 mod admin;
 pub mod builder;

@@ -5,9 +5,11 @@ use crate::config::{Log, LogFormat};
 use std::io::IsTerminal;
 use tracing_subscriber::filter::EnvFilter;
 
-/// Sets logging up for the process. A second call changes nothing: whoever embeds the router may have its own.
+/// Sets logging up for the process. A second call changes nothing: whoever embeds the router may have its
+/// own.
 pub fn start(log: &Log) -> Result<(), String> {
-    // The NATS client repeats as news what the `upstream` room warns of once; a level of its own can be named.
+    // The NATS client repeats as news what the `upstream` room warns of once; a level of its own can be
+    // named.
     let filter = EnvFilter::try_new(format!("async_nats=warn,{}", log.level)).map_err(|error| {
         format!("`log.level`: `{}` is no level ({error}); write `info`, or `info,engine=debug`", log.level)
     })?;

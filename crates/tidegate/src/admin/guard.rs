@@ -1,5 +1,5 @@
-//! Who may publish and count through the admin listener: holders of the token, or this machine where there is none.
-//! Owns the refusals; a web page never passes, even on this machine.
+//! Who may publish and count through the admin listener: holders of the token, or this machine where there is
+//! none. Owns the refusals; a web page never passes, even on this machine.
 
 use crate::config::Secret;
 use http::{HeaderMap, Request, StatusCode, header};
@@ -21,8 +21,8 @@ pub(super) fn check<B>(
 ) -> Result<(), Refused> {
     let headers = request.headers();
     let refuse = |status, message, help| Err(Refused { status, message, help });
-    // A page in a browser on this machine reaches loopback too. Browsers name the origin of such requests, and a
-    // rebound DNS name shows in `Host`.
+    // A page in a browser on this machine reaches loopback too. Browsers name the origin of such requests,
+    // and a rebound DNS name shows in `Host`.
     if headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site") {
         return refuse(StatusCode::FORBIDDEN, "web pages may not do this", "use `tidegate publish`, or curl");
     }

@@ -1,5 +1,6 @@
-//! Holds a tree against the JSON Schema of the configuration and finds every problem at once, each with its place.
-//! The schema comes from the Rust types, so there is one source of truth; only what it can say is checked here.
+//! Holds a tree against the JSON Schema of the configuration and finds every problem at once, each with its
+//! place. The schema comes from the Rust types, so there is one source of truth; only what it can say is
+//! checked here.
 
 use super::problem::Problem;
 use super::tree::{Key, Kind, Node};

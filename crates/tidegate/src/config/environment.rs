@@ -141,7 +141,8 @@ fn set_member(node: &mut Node, key: String, child: Node, variable: &str) {
     }
 }
 
-/// A text stays one where the setting takes texts; anything else is read as YAML, so lists can be written too.
+/// A text stays one where the setting takes texts; anything else is read as YAML, so lists can be written
+/// too.
 fn read(text: &str, schema: &Value) -> Result<Kind, Fault> {
     let takes_text = |schema: &Value| match &schema["type"] {
         Value::String(name) => name == "string",

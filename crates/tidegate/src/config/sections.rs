@@ -32,7 +32,8 @@ pub struct Admin {
     /// Loopback by default: it can publish.
     pub host: String,
     pub port: u16,
-    /// Asked of `POST /publish` and `/census` as `Authorization: Bearer …`. Without it only loopback callers may.
+    /// Asked of `POST /publish` and `/census` as `Authorization: Bearer …`. Without it only loopback callers
+    /// may.
     pub token: Option<Secret>,
     /// A file that holds the token.
     pub token_file: Option<String>,
@@ -57,7 +58,8 @@ pub struct SupergraphSource {
 #[serde(default, deny_unknown_fields)]
 pub struct Subscriptions {
     pub enabled: bool,
-    /// Events that may wait for one client; the same bound as `limits.outbox_frames_max`, under Hive Router's name.
+    /// Events that may wait for one client; the same bound as `limits.outbox_frames_max`, under Hive Router's
+    /// name.
     pub broadcast_capacity: Option<usize>,
     /// How long a broker subscription outlives its last client, so that a reconnect finds it.
     pub linger: Period,

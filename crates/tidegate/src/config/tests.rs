@@ -1,4 +1,5 @@
-//! What an operator can write, in tables: good files, bad files with the message they get, and the environment.
+//! What an operator can write, in tables: good files, bad files with the message they get, and the
+//! environment.
 
 use super::*;
 use std::time::Duration;
@@ -48,7 +49,8 @@ fn a_full_file_is_read() {
 
 #[test]
 fn every_problem_is_reported_at_once_with_its_place_and_a_way_out() {
-    let text = "http:\n  prot: 4000\nsubscriptions:\n  linger: soon\n  overflow: {default: newest}\nsuper_graph: {}\n\
+    let text = "http:\n  prot: 4000\nsubscriptions:\n  linger: soon\n  overflow: {default: newest}\n\
+                super_graph: {}\n\
                 events:\n  providers:\n    nats:\n      - id: default\n        uri: nats://x\n";
     let error = read(text).unwrap_err();
     let seen: Vec<(usize, &str, &str)> = error
@@ -117,7 +119,8 @@ fn single_mistakes_get_a_message_that_names_the_setting() {
             "`events.providers.memory` has two providers with the id `a`",
         ),
         (
-            "events: {providers: {nats: [{id: a, url: u, authentication: {token: t, user_info: {username: u}}}]}}",
+            "events: {providers: {nats: [{id: a, url: u, authentication: {token: t, \
+             user_info: {username: u}}}]}}",
             "`authentication` of the NATS provider `a` has 2 ways to sign in",
         ),
         ("http: {port: 1", "this is not YAML"),

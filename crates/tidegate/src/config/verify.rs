@@ -1,5 +1,5 @@
-//! What no schema can say about a configuration: settings that need or exclude each other, and secrets from files.
-//! Owns these rules; each problem names its settings and the way out.
+//! What no schema can say about a configuration: settings that need or exclude each other, and secrets from
+//! files. Owns these rules; each problem names its settings and the way out.
 
 use super::place::Place;
 use super::problem::Problem;

@@ -42,12 +42,16 @@ pub struct ProviderMissing {
 
 /// A name in the configuration that the supergraph does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{setting}` names `{name}`, which is {what}{}", .hint.as_ref().map_or(String::new(), |hint| format!("; did you mean `{hint}`?")))]
+#[error("`{setting}` names `{name}`, which is {what}{}", did_you_mean(.hint))]
 pub struct UnknownName {
     pub setting: &'static str,
     pub name: String,
     pub what: &'static str,
     pub hint: Option<String>,
+}
+
+fn did_you_mean(hint: &Option<String>) -> String {
+    hint.as_ref().map_or(String::new(), |hint| format!("; did you mean `{hint}`?"))
 }
 
 fn list<T: std::fmt::Display>(items: &[T]) -> String {

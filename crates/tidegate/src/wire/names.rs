@@ -35,7 +35,8 @@ pub(super) fn check(
     if unknown.is_empty() { Ok(()) } else { Err(StartError::UnknownNames(unknown)) }
 }
 
-/// Providers that the schema names must be configured, or the operator must have said that they may be missing.
+/// Providers that the schema names must be configured, or the operator must have said that they may be
+/// missing.
 pub(super) fn check_providers(
     config: &Config,
     bindings: &[Arc<Binding>],

@@ -24,7 +24,8 @@ impl Drop for Folder {
 const ROVER: &str = "federation_version: =2.9.0\nsubgraphs:\n  employees:\n    routing_url: http://e\n    \
                      schema: {file: employees.graphql}\n  events:\n    schema: {file: ./events.graphql}\n";
 const COSMO: &str = "version: 1\nsubgraphs:\n  - name: employees\n    routing_url: http://e\n    \
-                     schema: {file: employees.graphql}\n  - name: events\n    schema: {file: events.graphql}\n";
+                     schema: {file: employees.graphql}\n  - name: events\n    \
+                     schema: {file: events.graphql}\n";
 
 #[test]
 fn rovers_and_cosmos_listings_mean_the_same() {

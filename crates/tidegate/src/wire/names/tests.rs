@@ -40,7 +40,8 @@ fn names_of_the_configuration_must_be_in_the_supergraph() {
     config.headers.subgraphs.insert("zebra".into(), Default::default());
     config.subscriptions.overflow.fields.insert("createOrder".into(), OverflowPolicy::Latest);
     let error = check(&config, &employees(), &bindings()).unwrap_err().to_string();
-    let expected = "`override_subgraph_urls` names `employes`, which is no subgraph; did you mean `employees`?\n\
+    let expected = "`override_subgraph_urls` names `employes`, which is no subgraph; \
+                    did you mean `employees`?\n\
                     `headers.subgraphs` names `zebra`, which is no subgraph\n\
                     `subscriptions.overflow.fields` names `createOrder`, which is no live field";
     assert_eq!(error, expected);
@@ -53,8 +54,8 @@ fn a_missing_provider_is_an_error_unless_it_may_be_missing() {
     let error = check_providers(&config, &bindings(), only_nats).unwrap_err();
     let StartError::ProvidersMissing(missing) = &error else { panic!("{error}") };
     assert_eq!(missing.len(), 1);
-    let expected = "`Mutation.createOrder` needs the provider `orders`, which is not configured: add it under \
-                    `events.providers.kafka` (or `events.providers.memory`)";
+    let expected = "`Mutation.createOrder` needs the provider `orders`, which is not configured: add it \
+                    under                     `events.providers.kafka` (or `events.providers.memory`)";
     assert_eq!(error.to_string(), expected);
 
     config.events.skip_unavailable_providers = true;
