@@ -55,7 +55,7 @@ fn a_missing_provider_is_an_error_unless_it_may_be_missing() {
     let StartError::ProvidersMissing(missing) = &error else { panic!("{error}") };
     assert_eq!(missing.len(), 1);
     let expected = "`Mutation.createOrder` needs the provider `orders`, which is not configured: add it \
-                    under                     `events.providers.kafka` (or `events.providers.memory`)";
+                    under `events.providers.kafka` (or `events.providers.memory`)";
     assert_eq!(error.to_string(), expected);
 
     config.events.skip_unavailable_providers = true;
