@@ -159,3 +159,6 @@ impl Running {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
