@@ -156,6 +156,8 @@ impl Running {
         // The last to go, so that a prober sees `draining` and not a refused connection.
         if let Some(admin) = admin {
             admin.abort();
+            // An aborted task says so; what matters is that its port is free from here on.
+            drop(admin.await);
         }
     }
 }

@@ -77,7 +77,8 @@ async fn the_admin_listener_answers_operators() {
 async fn with_a_token_only_its_holder_publishes() {
     let running = start(&format!("{MEMORY}admin: {{port: 0, token: t0ken}}\n")).await.unwrap();
     let admin = running.admin_address().unwrap();
-    let table = [("", 401), ("authorization: Bearer wrong\r\n", 401), ("authorization: Bearer t0ken\r\n", 200)];
+    let table =
+        [("", 401), ("authorization: Bearer wrong\r\n", 401), ("authorization: Bearer t0ken\r\n", 200)];
     for (headers, status) in table {
         assert_eq!(ask(admin, "POST", "/publish?subject=things", headers, "{}").await.0, status, "{headers}");
     }
@@ -87,8 +88,8 @@ async fn with_a_token_only_its_holder_publishes() {
 
 #[tokio::test]
 async fn switches_reach_the_clients_listener() {
-    let running = start(&format!("{MEMORY}graphiql: {{enabled: true}}\nsubscriptions: {{enabled: false}}\n"));
-    let running = running.await.unwrap();
+    let settings = format!("{MEMORY}graphiql: {{enabled: true}}\nsubscriptions: {{enabled: false}}\n");
+    let running = start(&settings).await.unwrap();
     let page = ask(running.address(), "GET", "/", "", "").await;
     assert!(page.0 == 200 && page.1.contains("<html"), "{page:?}");
     let headers = "content-type: application/json\r\naccept: text/event-stream\r\n";
