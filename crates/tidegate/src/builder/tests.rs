@@ -7,7 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const THINGS: &str = "type Query { thing: Thing } type Thing @key(fields: \"id\") { id: ID! }";
-const EVENTS: &str = "type Subscription { thingChanged: Thing! @edfs__natsSubscribe(subjects: [\"things\"]) } \
+const EVENTS: &str = "type Subscription { \
+                      thingChanged: Thing! @edfs__natsSubscribe(subjects: [\"things\"]) } \
                       type Thing @key(fields: \"id\", resolvable: false) { id: ID! @external }";
 const MEMORY: &str = "events: {providers: {memory: [{id: default}]}}\n";
 
@@ -39,7 +40,8 @@ async fn ask(address: SocketAddr, method: &str, path: &str, headers: &str, body:
     let mut stream = TcpStream::connect(address).await.unwrap();
     let length = body.len();
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\
+         content-length: {length}\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
