@@ -13,6 +13,7 @@ mod subscribe;
 use crate::config::Log;
 use crate::telemetry;
 use clap::{Parser, Subcommand};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// A federated GraphQL router that turns broker events into live GraphQL.
@@ -46,6 +47,7 @@ type Failure = miette::Report;
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    show_errors_for(std::io::stderr().is_terminal());
     let outcome = match cli.command {
         Command::Demo(args) => run_demo(args),
         Command::Serve(args) => serve::run(args),
@@ -58,6 +60,16 @@ pub fn run() -> ExitCode {
         eprintln!("{failure:?}");
         ExitCode::FAILURE
     })
+}
+
+/// Messages are broken into lines for eyes only: a log that is searched needs them whole.
+fn show_errors_for(terminal: bool) {
+    let hook = move |_: &dyn miette::Diagnostic| -> Box<dyn miette::ReportHandler> {
+        Box::new(miette::MietteHandlerOpts::new().wrap_lines(terminal).build())
+    };
+    if miette::set_hook(Box::new(hook)).is_err() {
+        tracing::debug!("errors are shown in a way that was set before");
+    }
 }
 
 /// The demo prints what there is to see, so its log is quiet unless `LOG_LEVEL` says otherwise.
