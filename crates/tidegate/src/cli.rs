@@ -64,10 +64,10 @@ pub fn run() -> ExitCode {
 
 /// Messages are broken into lines for eyes only: a log that is searched needs them whole.
 fn show_errors_for(terminal: bool) {
-    let hook = move |_: &dyn miette::Diagnostic| -> Box<dyn miette::ReportHandler> {
+    let set = miette::set_hook(Box::new(move |_| {
         Box::new(miette::MietteHandlerOpts::new().wrap_lines(terminal).build())
-    };
-    if miette::set_hook(Box::new(hook)).is_err() {
+    }));
+    if set.is_err() {
         tracing::debug!("errors are shown in a way that was set before");
     }
 }
