@@ -18,12 +18,20 @@ pub struct Limits {
     pub document_tokens_max: usize,
     /// Selection depth of one document.
     pub document_depth_max: usize,
+    /// Selections of one document with its fragments written out.
+    pub document_selections_max: usize,
+    /// Planning one operation stops here with `PLANNING_FAILED`.
+    pub planning_timeout: Period,
     /// Prepared operations kept.
     pub operations_cached_max: usize,
     /// Open client connections of this process; more are refused with 503.
     pub connections_max: usize,
     /// Subscriptions of one connection.
     pub subscriptions_per_connection_max: usize,
+    /// Operations of one connection that may be on their way at once; beyond it the connection is not read.
+    pub operations_inflight_per_connection_max: usize,
+    /// A longer operation id of a WebSocket client closes with 4400.
+    pub operation_id_bytes_max: usize,
     /// Subscriptions of this process.
     pub subscriptions_max: usize,
     /// Events of one group that resolve at once.
@@ -34,6 +42,8 @@ pub struct Limits {
     pub batch_events_max: usize,
     /// Representations in one `_entities` request.
     pub entities_per_request_max: usize,
+    /// Equal `_entities` requests in flight at once.
+    pub entity_requests_inflight_max: usize,
     /// A subgraph answer over this fails.
     pub subgraph_bytes_max: Size,
     /// A hook that takes longer meets its failure policy.
@@ -56,14 +66,19 @@ impl Default for Limits {
             request_bytes_max: Size(engine.request_bytes_max),
             document_tokens_max: engine.document_tokens_max,
             document_depth_max: engine.document_depth_max,
+            document_selections_max: engine.document_selections_max,
+            planning_timeout: Period(engine.planning_timeout),
             operations_cached_max: engine.operations_cached_max,
             connections_max: engine.connections_max,
             subscriptions_per_connection_max: engine.subscriptions_per_connection_max,
+            operations_inflight_per_connection_max: engine.operations_inflight_per_connection_max,
+            operation_id_bytes_max: engine.operation_id_bytes_max,
             subscriptions_max: engine.subscriptions_max,
             group_inflight_max: engine.group_inflight_max,
             group_backlog_max: engine.group_backlog_max,
             batch_events_max: engine.batch_events_max,
             entities_per_request_max: engine.entities_per_request_max,
+            entity_requests_inflight_max: engine.entity_requests_inflight_max,
             subgraph_bytes_max: Size(engine.subgraph_bytes_max),
             hook_timeout: Period(engine.hook_timeout),
             broker_timeout: Period(engine.broker_timeout),
@@ -82,14 +97,19 @@ impl Limits {
             request_bytes_max: self.request_bytes_max.0,
             document_tokens_max: self.document_tokens_max,
             document_depth_max: self.document_depth_max,
+            document_selections_max: self.document_selections_max,
+            planning_timeout: self.planning_timeout.0,
             operations_cached_max: self.operations_cached_max,
             connections_max: self.connections_max,
             subscriptions_per_connection_max: self.subscriptions_per_connection_max,
+            operations_inflight_per_connection_max: self.operations_inflight_per_connection_max,
+            operation_id_bytes_max: self.operation_id_bytes_max,
             subscriptions_max: self.subscriptions_max,
             group_inflight_max: self.group_inflight_max,
             group_backlog_max: self.group_backlog_max,
             batch_events_max: self.batch_events_max,
             entities_per_request_max: self.entities_per_request_max,
+            entity_requests_inflight_max: self.entity_requests_inflight_max,
             subgraph_timeout: request_timeout.0,
             subgraph_bytes_max: self.subgraph_bytes_max.0,
             hook_timeout: self.hook_timeout.0,
@@ -98,7 +118,6 @@ impl Limits {
             outbox_frames_max: self.outbox_frames_max,
             outbox_bytes_max: self.outbox_bytes_max.0,
             shard_turns_max: self.shard_turns_max,
-            ..engine::Limits::default()
         }
     }
 }
