@@ -9,9 +9,10 @@ import "./console.css";
 const config = JSON.parse(document.getElementById("tidegate-config").textContent);
 const tabs = config.tabs ?? [];
 
-// Prepared tabs hold tokens of this very run, so what an earlier visit left in the browser must not replace them.
+// What an earlier visit left in the browser must not replace prepared tabs, so their storage ends with the page.
+// GraphiQL reads the first tab's headers from there and from nowhere else.
 function memoryStorage() {
-  const items = new Map();
+  const items = new Map(tabs[0]?.headers ? [["graphiql:headers", tabs[0].headers]] : []);
   return {
     get length() {
       return items.size;

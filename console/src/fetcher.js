@@ -67,9 +67,10 @@ function subscribe(path, request, headers, report) {
         else report.event();
         return step;
       } catch (error) {
-        if (Array.isArray(error)) report.refused(describe(error));
-        else report.lost(describe(error));
-        throw Array.isArray(error) ? error : new Error(describe(error));
+        const message = describe(error);
+        if (Array.isArray(error)) report.refused(message);
+        else report.lost(message);
+        throw Array.isArray(error) ? error : { message }; // an Error would show its stack to the user
       }
     },
     return() {

@@ -6,6 +6,7 @@ pub mod script;
 pub mod server;
 pub mod subgraph;
 pub mod token;
+pub mod welcome;
 pub mod world;
 
 use graph::compose::SchemaSource;
