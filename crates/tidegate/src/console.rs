@@ -2,6 +2,7 @@
 //! Owns the embedded files and the settings written into the page; never serves anything (downstream does).
 
 use bytes::Bytes;
+use downstream::Page;
 use serde::Serialize;
 use serde_json::json;
 
@@ -71,11 +72,3 @@ fn script_safe(json: &str) -> String {
 
 #[cfg(test)]
 mod tests;
-
-#[derive(Debug, Clone)]
-pub struct Page {
-    pub path: String,
-    pub content_type: String,
-    pub content_encoding: Option<String>,
-    pub bytes: Bytes,
-}

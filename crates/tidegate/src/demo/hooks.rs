@@ -3,11 +3,10 @@
 
 use super::token::ISSUER;
 use super::world::World;
+use crate::{
+    Admission, Hook, Identity, Object, Policy, Publish, Refusal, Select, Selection, Start, Value, View,
+};
 use async_trait::async_trait;
-use engine::identity::{Identity, View};
-use engine::port::{Admission, Hook, Policy, Publish, Refusal, Select, Selection, Start};
-use graph::Object;
-use serde_json::Value;
 use std::sync::Arc;
 
 /// Orders are private: each customer sees and creates their own, the admin all.

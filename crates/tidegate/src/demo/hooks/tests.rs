@@ -76,7 +76,7 @@ async fn customers_see_their_own_orders_and_the_admin_all() {
                 subject: "orders".into(),
                 position: Position::default(),
                 headers: Arc::default(),
-                payload: Arc::new(payload.as_object().cloned().unwrap()),
+                payload: Arc::new(payload),
             },
             viewer: Arc::new(Viewer { claims: json!({ "sub": sub, "role": role }), ..Viewer::default() }),
             field: "orderUpdated".into(),
