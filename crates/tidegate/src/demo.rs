@@ -65,7 +65,7 @@ pub struct Args {
 
 /// Runs until the process is told to stop.
 pub async fn run(args: Args) -> Result<(), Failure> {
-    let world = Arc::new(World::new());
+    let world = Arc::new(World::load());
     if args.subgraphs_only {
         return run_subgraphs(&world, args.subgraphs_port).await;
     }

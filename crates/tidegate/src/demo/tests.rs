@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn the_schemas_compose_and_every_live_field_is_tied_to_the_provider() {
-    let servers = start_subgraphs(&Arc::new(World::new()), None).await.unwrap();
+    let servers = start_subgraphs(&Arc::new(World::load()), None).await.unwrap();
     let composition = supergraph(&servers).unwrap();
     assert!(composition.warnings.is_empty(), "{:?}", composition.warnings);
     let loaded = graph::supergraph::Supergraph::load(&composition.sdl).unwrap();

@@ -41,7 +41,7 @@ fn publish(claims: Value, payload: Value) -> Publish {
 
 #[tokio::test]
 async fn orders_need_a_token_of_the_trusted_issuer() {
-    let hook = Orders { world: Arc::new(World::new()) };
+    let hook = Orders { world: Arc::new(World::load()) };
     for (claims, refusal) in [
         (claims("alice", "customer", ISSUER), None),
         (claims("admin", "admin", ISSUER), None),
@@ -60,7 +60,7 @@ async fn orders_need_a_token_of_the_trusted_issuer() {
 
 #[tokio::test]
 async fn customers_see_their_own_orders_and_the_admin_all() {
-    let hook = Orders { world: Arc::new(World::new()) };
+    let hook = Orders { world: Arc::new(World::load()) };
     for (sub, role, customer, seen) in [
         ("alice", "customer", json!("alice"), true),
         ("alice", "customer", json!("bob"), false),
@@ -107,7 +107,7 @@ async fn orders_are_created_for_oneself_or_by_the_admin() {
         (claims("alice", "customer", ISSUER), ("alice", "p-1", json!(101)), Some("from 1 to 100")),
         (claims("alice", "customer", ISSUER), ("alice", "p-1", json!(-1)), Some("from 1 to 100")),
     ] {
-        let world = Arc::new(World::new());
+        let world = Arc::new(World::load());
         let before = world.all("Order").len();
         let (customer, product, quantity) = payload;
         let payload = json!({ "customerId": customer, "productId": product, "quantity": quantity });
@@ -128,7 +128,7 @@ async fn orders_are_created_for_oneself_or_by_the_admin() {
 
 #[tokio::test]
 async fn a_fan_is_first_sent_the_score_of_the_moment_it_is_loaded() {
-    let world = Arc::new(World::new());
+    let world = Arc::new(World::load());
     let hook = Soccer { world: Arc::clone(&world) };
     let admission = hook
         .on_subscribe(&start("scoreUpdated", Value::Null, json!({ "matchId": "m-1" })))
@@ -143,7 +143,7 @@ async fn a_fan_is_first_sent_the_score_of_the_moment_it_is_loaded() {
 
 #[tokio::test]
 async fn an_unknown_match_is_refused() {
-    let hook = Soccer { world: Arc::new(World::new()) };
+    let hook = Soccer { world: Arc::new(World::load()) };
     let refused = hook.on_subscribe(&start("scoreUpdated", Value::Null, json!({ "matchId": "m-9" }))).await;
     assert_eq!(refused.err().unwrap().reason, "there is no such match");
 }

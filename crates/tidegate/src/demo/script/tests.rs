@@ -4,7 +4,7 @@ use super::*;
 use std::collections::BTreeSet;
 
 fn play_dry(beats: u64) -> Vec<Outgoing> {
-    let world = World::new();
+    let world = World::load();
     (0..beats).flat_map(|number| beat(&world, number)).collect()
 }
 
@@ -31,7 +31,7 @@ fn every_story_moves_within_twelve_beats_and_no_beat_is_a_flood() {
         "orders",
     ];
     assert_eq!(subjects.iter().map(String::as_str).collect::<Vec<_>>(), expected);
-    let world = World::new();
+    let world = World::load();
     assert!((0..200).all(|number| (1..=7).contains(&beat(&world, number).len())));
 }
 

@@ -8,7 +8,7 @@ use hyper_util::rt::TokioExecutor;
 
 #[tokio::test]
 async fn answers_post_and_only_post() {
-    let subgraph = subgraphs(&Arc::new(World::new())).into_iter().find(|one| one.name == "teams").unwrap();
+    let subgraph = subgraphs(&Arc::new(World::load())).into_iter().find(|one| one.name == "teams").unwrap();
     let server = Server::start(subgraph, 0).await.unwrap();
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     for (method, body, status, expected) in [

@@ -4,7 +4,7 @@ use super::*;
 use crate::demo::subgraphs;
 
 fn ask(name: &str, query: &str, variables: Value) -> Value {
-    let all = subgraphs(&Arc::new(World::new()));
+    let all = subgraphs(&Arc::new(World::load()));
     let subgraph = all.iter().find(|subgraph| subgraph.name == name).unwrap();
     let body = json!({ "query": query, "variables": variables });
     serde_json::from_slice(&subgraph.answer(body.to_string().as_bytes())).unwrap()
@@ -115,7 +115,7 @@ fn entities_in_the_order_asked_with_null_for_unknown_ones() {
 
 #[test]
 fn nonsense_is_answered_with_an_error() {
-    let all = subgraphs(&Arc::new(World::new()));
+    let all = subgraphs(&Arc::new(World::load()));
     for body in ["", "null", "[]", "{}", r#"{"query":"{"}"#, r#"{"query":"{ nothing }"}"#] {
         let answer: Value = serde_json::from_slice(&all[0].answer(body.as_bytes())).unwrap();
         assert!(answer["errors"][0]["message"].is_string(), "{body}: {answer}");

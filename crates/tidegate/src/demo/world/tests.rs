@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_created_order_is_there_before_its_event_is_published() {
-    let world = World::new();
+    let world = World::load();
     let event = world.create_order("bob", "p-2", 3);
     let order = world.record("Order", &event["id"]).unwrap();
     assert_eq!(
@@ -16,7 +16,7 @@ fn a_created_order_is_there_before_its_event_is_published() {
 
 #[test]
 fn orders_stay_bounded_and_their_ids_unique() {
-    let world = World::new();
+    let world = World::load();
     for _ in 0..ORDERS_MAX * 2 {
         world.create_order("bob", "p-2", 1);
     }
@@ -27,7 +27,7 @@ fn orders_stay_bounded_and_their_ids_unique() {
 
 #[test]
 fn each_change_of_a_match_is_one_goal_or_a_new_kick_off_and_raises_the_revision() {
-    let world = World::new();
+    let world = World::load();
     let mut before = world.score("m-1").unwrap();
     let goals = |score: &Object| number(score, "homeGoals") + number(score, "awayGoals");
     let mut kick_offs = 0;
@@ -46,7 +46,7 @@ fn each_change_of_a_match_is_one_goal_or_a_new_kick_off_and_raises_the_revision(
 
 #[test]
 fn turns_go_round_all_records() {
-    let world = World::new();
+    let world = World::load();
     let count = world.all("Employee").len() as u64;
     let told: std::collections::HashSet<String> =
         (0..count).map(|turn| world.toggle_employee(turn).unwrap()["id"].to_string()).collect();
