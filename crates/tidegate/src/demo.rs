@@ -59,7 +59,8 @@ pub struct Args {
     #[arg(long, conflicts_with = "no_publish")]
     pub subgraphs_only: bool,
     /// The first of those ports.
-    #[arg(long, default_value_t = 4001, requires = "subgraphs_only", value_parser = clap::value_parser!(u16).range(1..=65_000))]
+    #[arg(long, default_value_t = 4001, requires = "subgraphs_only")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=65_000))]
     pub subgraphs_port: u16,
 }
 
@@ -122,7 +123,8 @@ async fn start_router(args: &Args, world: &Arc<World>, servers: &[Server]) -> Re
         .hook(Orders { world: Arc::clone(world) })
         .hook(Soccer { world: Arc::clone(world) });
     let router = console::pages(&settings).into_iter().fold(router, Builder::page);
-    Ok(router.start().await?)
+    let started = router.start().await.map_err(Failure::from);
+    started.wrap_err("the demo's router did not start; `--port` and `--admin-port` choose other ports")
 }
 
 /// Composes in process, as `tidegate compose` would from files.

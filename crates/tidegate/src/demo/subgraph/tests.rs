@@ -21,7 +21,9 @@ fn root_fields() {
             "customers",
             "{ customers { id city } }",
             json!({ "customers": [
-            { "id": "alice", "city": "Oslo" }, { "id": "bob", "city": "Lisbon" }, { "id": "carol", "city": "Lyon" },
+            { "id": "alice", "city": "Oslo" },
+            { "id": "bob", "city": "Lisbon" },
+            { "id": "carol", "city": "Lyon" },
         ] }),
         ),
         ("customers", "{ customer(id: \"nobody\") { id } }", json!({ "customer": null })),
