@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 
 const ALICE_ORDERS: &str = "\
-# Alice's token is in the Headers pane: she is sent her own orders only.
+# With Alice's token (Headers): her own orders only.
 subscription AliceOrders {
   orderUpdated {
     id
@@ -20,7 +20,7 @@ subscription AliceOrders {
 }";
 
 const ALL_ORDERS: &str = "\
-# The same field with the admin's token: everybody's orders.
+# The same with the admin's token: all orders.
 subscription AllOrders {
   orderUpdated {
     id
@@ -30,7 +30,7 @@ subscription AllOrders {
 }";
 
 const SOCCER: &str = "\
-# The score of now comes at once, then each goal as it falls. No token needed.
+# The score of now at once, then each goal.
 subscription Soccer {
   scoreUpdated(matchId: \"m-1\") {
     home { name }
@@ -42,7 +42,8 @@ subscription Soccer {
 }";
 
 const EMPLOYEE: &str = "\
-# The event is only {\"__typename\":\"Employee\",\"id\":1}; two subgraphs answer the rest.
+# The event is only a type name and an id.
+# Two subgraphs answer the rest.
 subscription Employee {
   employeeUpdated(employeeID: 1) {
     id
@@ -54,7 +55,7 @@ subscription Employee {
 }";
 
 const ACTIVITY: &str = "\
-# A union: each event says by its __typename what it is.
+# A union: each event names its type.
 subscription Activity {
   activity {
     __typename
@@ -76,7 +77,8 @@ subscription Catalog {
 }";
 
 const CREATE_ORDER: &str = "\
-# As Alice. Write \"bob\" into the variables to be refused, with the reason.
+# As Alice. Put \"bob\" into the variables
+# to be refused, with the reason.
 mutation CreateOrder($customer: ID!) {
   createOrder(customerId: $customer, productId: \"p-3\", quantity: 2) {
     success

@@ -24,7 +24,7 @@ pub struct World {
 
 impl World {
     /// The world as `demo/data.json` has it.
-    pub fn new() -> World {
+    pub fn load() -> World {
         let records = serde_json::from_str(include_str!("../../demo/data.json"))
             .expect("the embedded data is JSON: a test reads it");
         World { records: Mutex::new(records) }
