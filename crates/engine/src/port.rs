@@ -250,8 +250,8 @@ pub struct Admission {
 /// falls between. A live event that the initial ones already cover is left out by its revision.
 pub struct Initial {
     pub load: Box<dyn FnOnce() -> futures::future::BoxFuture<'static, Result<Vec<Object>, Refusal>> + Send>,
-    /// The payload field that grows with each change of an entity. With it, a live event whose revision is not above the
-    /// initial one's for the same entity is a duplicate, and is left out for this subscriber.
+    /// The payload field that grows with each change of an entity. With it, a live event whose revision is not above
+    /// the initial one's for the same entity is a duplicate, and is left out for this subscriber.
     pub revision: Option<String>,
 }
 
