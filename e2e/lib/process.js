@@ -1,0 +1,40 @@
+// One child process: its output kept, its end awaited, ended by its own pid.
+
+import { spawn } from "node:child_process";
+import { within } from "./wait.js";
+
+const KEPT_CHARACTERS = 200_000;
+
+export function start(program, args, options = {}) {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
+  const running = { child, pid: child.pid, stdout: "", stderr: "", code: undefined, signal: undefined };
+  for (const stream of ["stdout", "stderr"]) {
+    child[stream].setEncoding("utf8").on("data", (text) => {
+      running[stream] = (running[stream] + text).slice(-KEPT_CHARACTERS);
+    });
+  }
+  running.ended = new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => resolve(Object.assign(running, { code, signal })));
+  });
+  running.ended.catch(() => {});
+  /** Signals and waits for the end; a process that ended already stays ended. */
+  running.stop = async (signal = "SIGTERM") => {
+    if (running.code === undefined && running.signal === undefined) child.kill(signal);
+    try {
+      return await within(`the end of ${program} after ${signal}`, running.ended, 30_000);
+    } catch (error) {
+      child.kill("SIGKILL");
+      await running.ended;
+      throw error;
+    }
+  };
+  return running;
+}
+
+/** Runs to the end; the outcome has code, stdout and stderr. */
+export function run(program, args, options = {}) {
+  const running = start(program, args, options);
+  return within(`${program} ${args.join(" ")}`, running.ended);
+}
+
