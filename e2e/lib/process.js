@@ -5,8 +5,12 @@ import { within } from "./wait.js";
 
 const KEPT_CHARACTERS = 200_000;
 
-export function start(program, args, options = {}) {
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
+// `TIDEGATE_…` variables are settings of the router; the tests' own ones must not be taken for such.
+const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TIDEGATE_")));
+
+/** `env` is added to the environment, less what is named TIDEGATE_ there. */
+export function start(program, args, { env = {} } = {}) {
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...environment, ...env } });
   const running = { child, pid: child.pid, stdout: "", stderr: "", code: undefined, signal: undefined };
   for (const stream of ["stdout", "stderr"]) {
     child[stream].setEncoding("utf8").on("data", (text) => {
@@ -33,7 +37,7 @@ export function start(program, args, options = {}) {
 }
 
 /** Runs to the end; the outcome has code, stdout and stderr. */
-export function run(program, args, options = {}) {
+export function run(program, args, options) {
   const running = start(program, args, options);
   return within(`${program} ${args.join(" ")}`, running.ended);
 }

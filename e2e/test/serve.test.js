@@ -5,7 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { joined, post, sse, ws } from "../lib/clients.js";
-import { start } from "../lib/process.js";
+import { run, start } from "../lib/process.js";
 import { TIDEGATE, compose, providers, serve } from "../lib/router.js";
 import { until } from "../lib/wait.js";
 import { startWorld } from "../lib/world.js";
@@ -56,10 +56,8 @@ test("tidegate subscribe and tidegate publish work from the shell", async () => 
   const query = "subscription { employeeUpdated(employeeID: 3) { id isAvailable } }";
   const tail = start(TIDEGATE, ["subscribe", "--url", world.router.url, query]);
   await joined(world.router, 1);
-  const published = start(TIDEGATE, [
-    "publish", "--admin", world.router.admin, "--provider", "default", "employeeUpdated.3", '{"id":3}',
-  ]);
-  assert.equal((await published.ended).code, 0, published.stderr);
+  const published = await run(TIDEGATE, ["publish", "--url", world.router.admin, "employeeUpdated.3", '{"id":3}']);
+  assert.equal(published.code, 0, published.stderr);
   await until("a line of `tidegate subscribe`", () => /"isAvailable": ?true/.test(tail.stdout));
   await tail.stop("SIGTERM");
   await joined(world.router, 0);
@@ -132,7 +130,7 @@ test("composition names what is wrong, where, and how to mend it", async () => {
     employees: { routing_url: world.employees.url, schema: { file: resolve(import.meta.dirname, "../schema/employees.graphql") } },
     events: { schema: { file } },
   } }));
-  const composed = await start(TIDEGATE, ["compose", "--config", config, "-o", join(world.folder, "never.graphql")]).ended;
+  const composed = await run(TIDEGATE, ["compose", "--config", config, "-o", join(world.folder, "never.graphql")]);
   assert.notEqual(composed.code, 0);
   assert.match(composed.stderr, /broken\.graphql/);
   assert.match(composed.stderr, /ib/);
