@@ -22,7 +22,8 @@ pub(crate) fn cycles(sources: &[Source]) -> Vec<Finding> {
             for cycle in strongly_connected(&arrows) {
                 let place =
                     std::iter::once(name.to_owned()).chain(parent.clone()).collect::<Vec<_>>().join("::");
-                findings.push(format!("{place}: {} know each other in a circle", cycle.join(", ")));
+                let edges = edges_within(&cycle, &arrows);
+                findings.push(format!("{place}: {} know each other in a circle: {edges}", cycle.join(", ")));
             }
         }
     }
@@ -117,6 +118,13 @@ fn absolute(module: &[String], path: &[String]) -> Option<Path> {
     let start = if ups == 0 { &[] } else { &module[..module.len().checked_sub(ups)?] };
     let rest = &path[if ups == 0 { 1 } else { ups }..];
     Some(start.iter().chain(rest).cloned().collect())
+}
+
+/// `a → b, b → a`: what to cut.
+fn edges_within(cycle: &[String], arrows: &Arrows) -> String {
+    let pairs = arrows.iter().flat_map(|(from, used)| used.iter().map(move |to| (from, to)));
+    let inside = pairs.filter(|(from, to)| cycle.contains(from) && cycle.contains(to));
+    inside.map(|(from, to)| format!("{from} → {to}")).collect::<Vec<_>>().join(", ")
 }
 
 /// The sets of two and more that reach each other. Quadratic, and the folders are small.

@@ -24,7 +24,7 @@ const BANNED: &[&str] = &[
 const DEFINES: &[&str] = &["fn", "struct", "enum", "trait", "type", "mod", "union", "const", "static"];
 
 /// Names that are not ours to choose: (name, who asks for it).
-const FOREIGN: &[(&str, &str)] = &[];
+const FOREIGN: &[(&str, &str)] = &[("UserInfo", "Cosmo's key `user_info`")];
 
 pub(crate) fn banned(source: &Source) -> Vec<Finding> {
     let mut findings = Vec::new();
