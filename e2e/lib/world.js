@@ -4,6 +4,7 @@ import { connect } from "nats";
 import { natsServer } from "./nats-server.js";
 import { compose, folder, providers, serve } from "./router.js";
 import { subgraph } from "./subgraph.js";
+import { until } from "./wait.js";
 
 /** Options: `config` for the router, `provider` nats or memory, `broker: false` to leave nats-server stopped. */
 export async function startWorld({ config = {}, provider = "nats", broker = true, args = [] } = {}) {
@@ -45,6 +46,9 @@ export async function startWorld({ config = {}, provider = "nats", broker = true
     const defaults = { events, subscriptions: { enabled: true, linger: "200ms" } };
     world.router = await serve(world.folder, world.supergraph, { ...defaults, ...config }, args);
     closing.push(() => world.router.stop().catch(() => {}));
+    if (provider !== "nats" || broker) {
+      await until("ready", async () => (await world.router.ask("/health/ready")).status === 200);
+    }
     if (provider === "nats" && broker) {
       await world.connect();
       closing.push(() => world.client.close().catch(() => {}));

@@ -18,6 +18,12 @@ async function nothingIsLeft(subject) {
   await joined(world.router, 0);
   await until("no trigger", async () => (await world.router.metric("triggers_active")) === 0);
   assert.equal(await world.router.metric("groups_active"), 0);
+  await until("a census of zeroes", async () => {
+    const { text } = await world.router.ask("/census");
+    const counts = text.match(/:\s*-?\d+/g) ?? [];
+    if (counts.length === 0) throw new Error(`no counts in ${text}`);
+    return counts.every((count) => /^:\s*0$/.test(count));
+  });
   await until("no broker subscription", async () => (await world.nats.subscriptions(subject)) === 0);
 }
 
