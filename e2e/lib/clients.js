@@ -106,7 +106,7 @@ export async function crowd(router, connections, each, query, { variables, onNex
     for (let s = 0; s < each; s++) member.subscribe(s, query, variables);
   }
   await until(`${crowd.size} active subscriptions`, async () => {
-    if (crowd.failed.length) throw new Error(`refused: ${crowd.failed[0]}`);
+    if (crowd.failed.length) throw Object.assign(new Error(`refused: ${crowd.failed[0]}`), { isFinal: true });
     return (await router.metric("subscriptions_active")) >= crowd.size;
   });
   crowd.leave = () => Promise.all(crowd.members.map((member) => member.close()));

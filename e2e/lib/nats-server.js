@@ -17,7 +17,10 @@ export async function natsServer() {
     url: `nats://127.0.0.1:${port}`,
     async start() {
       running = start(PROGRAM, ["-a", "127.0.0.1", "-p", String(port), "--http_port", String(monitorPort)]);
-      await until(`nats-server on ${port}`, () => ask("/healthz").then((answer) => answer.status === "ok"));
+      await until(`nats-server on ${port}`, async () => {
+        running.check();
+        return (await ask("/healthz")).status === "ok";
+      });
     },
     stop: (signal = "SIGTERM") => running?.stop(signal),
     /** Every subject that any client is subscribed to, one entry a subscription. */

@@ -5,6 +5,11 @@ import { within } from "./wait.js";
 
 const KEPT_CHARACTERS = 200_000;
 
+// Children must not outlive a test that is cut off. Each is ended by its own pid.
+const alive = new Set();
+process.on("exit", () => { for (const child of alive) child.kill("SIGKILL"); });
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.once(signal, () => process.exit(1));
+
 // `TIDEGATE_…` variables are settings of the router; the tests' own ones must not be taken for such.
 const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TIDEGATE_")));
 
@@ -18,10 +23,23 @@ export function start(program, args, { env = {} } = {}) {
     });
   }
   running.ended = new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code, signal) => resolve(Object.assign(running, { code, signal })));
+    alive.add(child);
+    child.once("error", (error) => {
+      running.error = error;
+      reject(error);
+    });
+    child.once("exit", () => alive.delete(child));
+    child.once("close", (code, signal) => {
+      resolve(Object.assign(running, { code: code ?? undefined, signal: signal ?? undefined }));
+    });
   });
   running.ended.catch(() => {});
+  /** For conditions that are waited for: ends the waiting once the process has ended, or never began. */
+  running.check = () => {
+    const over = running.error?.message ?? running.signal ?? running.code;
+    if (over === undefined) return;
+    throw Object.assign(new Error(`${program} ended: ${over}\n${running.stderr}${running.stdout}`), { isFinal: true });
+  };
   /** Signals and waits for the end; a process that ended already stays ended. */
   running.stop = async (signal = "SIGTERM") => {
     if (running.code === undefined && running.signal === undefined) child.kill(signal);

@@ -83,13 +83,12 @@ async function living(running, port, adminPort) {
   };
   try {
     await until("/health/live", async () => {
-      if (running.code !== undefined || running.signal !== undefined) return true;
+      running.check();
       return (await router.ask("/health/live")).status === 200;
     });
-    if (running.code !== undefined) throw new Error(`it ended with code ${running.code}`);
   } catch (error) {
     await running.stop("SIGKILL").catch(() => {});
-    throw new Error(`tidegate did not start: ${error.message}\n${router.output()}`);
+    throw new Error(`tidegate did not start: ${error.message}`);
   }
   return router;
 }

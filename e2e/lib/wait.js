@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export const DEADLINE_MS = 60_000;
 
-/** Polls until the condition gives something truthy, and returns that. */
+/** Polls until the condition gives something truthy, and returns that. An error with `isFinal` ends it at once. */
 export async function until(what, condition, deadlineMs = DEADLINE_MS) {
   const end = Date.now() + deadlineMs;
   let last;
@@ -14,6 +14,7 @@ export async function until(what, condition, deadlineMs = DEADLINE_MS) {
       if (value) return value;
       last = value;
     } catch (error) {
+      if (error.isFinal) throw error;
       last = error;
     }
     if (Date.now() > end) throw new Error(`waited ${deadlineMs} ms in vain: ${what} (last: ${last?.message ?? JSON.stringify(last)})`);

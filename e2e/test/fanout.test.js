@@ -70,7 +70,7 @@ async function burst({ connections, each, events, query, subject, field, event }
   await world.client.flush();
   const total = events * all.size;
   await until(`${total} deliveries`, () => {
-    if (all.failed.length) throw new Error(all.failed[0]);
+    if (all.failed.length) throw Object.assign(new Error(all.failed[0]), { isFinal: true });
     return all.received >= total || faults.length > 0;
   }, 300_000);
   assert.deepEqual(faults.slice(0, 5), []);

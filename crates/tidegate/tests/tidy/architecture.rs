@@ -18,8 +18,9 @@ pub(crate) fn invariants(page: &str) -> Vec<Finding> {
 
 /// Every name of the page that the tree does not have.
 pub(crate) fn names(page: &str, tree: &Tree) -> Vec<Finding> {
+    let sources = tree.sources.iter().filter(|source| !source.is_test());
     let known: BTreeSet<&str> =
-        tree.sources.iter().flat_map(|source| words(&source.text).map(|(_, word)| word)).collect();
+        sources.flat_map(|source| words(&source.code).map(|(_, word)| word)).collect();
     let paths: Vec<&str> = tree.texts.iter().map(|(path, _)| path.as_str()).collect();
     missing(page, &|name| known.contains(name), &|path| {
         paths
