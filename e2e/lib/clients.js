@@ -29,6 +29,13 @@ function stream(subscribe, what) {
     if (seen.results.length < count) throw new Error(`${what} ended early: ${describe(seen.error)}`);
     return seen.results.slice(0, count);
   };
+  /** Waits for the end, and gives the GraphQL errors of a subscription that was never begun. */
+  seen.refusal = async () => {
+    await seen.end();
+    const errors = Array.isArray(seen.error) ? seen.error : seen.results[0]?.errors;
+    if (!errors?.length) throw new Error(`no GraphQL errors, but: ${describe(seen.error)}`);
+    return errors;
+  };
   seen.end = async () => {
     await until(`the end of ${what}`, () => seen.done);
     return seen.error;

@@ -58,8 +58,8 @@ export async function serve(into, supergraph, config, args = []) {
 /** `tidegate demo` on free ports. */
 export async function demo() {
   const [port, adminPort] = [await freePort(), await freePort()];
-  const listen = ["--listen", `127.0.0.1:${port}`, "--admin-listen", `127.0.0.1:${adminPort}`];
-  return living(start(TIDEGATE, ["demo", ...listen]), port, adminPort);
+  const running = start(TIDEGATE, ["demo", "--port", String(port), "--admin-port", String(adminPort)]);
+  return living(running, port, adminPort);
 }
 
 async function living(running, port, adminPort) {
