@@ -7,33 +7,28 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::outbox::Member;
 use crate::port::{BrokerError, Outgoing};
-use crate::prepare::Operations;
+use crate::prepare::{Operations, Prepared};
 use crate::publish::EventPublisher;
-use crate::registry::Registry;
-use crate::request::Request;
+use crate::request::{Request, one};
 use crate::resolve::Resolver;
 use crate::snapshot::Snapshot;
-use crate::subscribe::one;
-use crate::trigger::Mail;
-use crate::trigger::group::SubscriptionId;
+use crate::subscribe::Entrance;
+use crate::trigger::join::Subscription;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use graph::Object;
 use graph::error::{Code, GraphqlError};
-use graph::operation::{Kind, Operation};
+use graph::operation::Kind;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use tokio::sync::mpsc;
 
 /// A federated GraphQL engine with live fields. Cheap to share.
 pub struct Engine {
     pub metrics: Arc<Metrics>,
     pub limits: Arc<Limits>,
-    pub(crate) registry: Arc<Registry>,
+    entrance: Entrance,
     generation: ArcSwap<Generation>,
     generations: AtomicU64,
-    subscriptions: AtomicU64,
     draining: AtomicBool,
 }
 
@@ -45,57 +40,17 @@ struct Generation {
     resolver: Arc<Resolver>,
 }
 
-/// A request that may run: parsed, validated, planned, its variables coerced, its caller authorised.
-pub struct Prepared {
-    pub operation: Arc<Operation>,
-    pub variables: Object,
-    pub identity: Identity,
-    pub(crate) operation_id: u64,
-    pub(crate) operation_name: Option<String>,
-    pub(crate) document: Arc<str>,
-    pub(crate) generation: u64,
-    pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) resolver: Arc<Resolver>,
-}
-
-impl Prepared {
-    pub fn kind(&self) -> Kind {
-        self.operation.kind
-    }
-}
-
-/// A joined subscription; dropping it is leaving.
-#[derive(Debug)]
-pub struct Subscription {
-    id: SubscriptionId,
-    mailbox: mpsc::UnboundedSender<Mail>,
-}
-
-impl Subscription {
-    pub(crate) fn new(id: SubscriptionId, mailbox: mpsc::UnboundedSender<Mail>) -> Subscription {
-        Subscription { id, mailbox }
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        // A trigger that is gone has nobody left to let go.
-        _ = self.mailbox.send(Mail::Leave(self.id));
-    }
-}
-
 impl Engine {
     /// Must be called within a tokio runtime; triggers run there.
     pub fn new(snapshot: Snapshot, limits: Limits) -> Arc<Engine> {
         let (metrics, limits) = (Arc::new(Metrics::default()), Arc::new(limits));
         let generation = ArcSwap::from_pointee(Generation::new(0, snapshot, &limits, &metrics));
         Arc::new(Engine {
-            registry: Registry::new(metrics.clone()),
+            entrance: Entrance::new(limits.clone(), metrics.clone()),
             metrics,
             limits,
             generation,
             generations: AtomicU64::new(0),
-            subscriptions: AtomicU64::new(0),
             draining: AtomicBool::new(false),
         })
     }
@@ -149,8 +104,7 @@ impl Engine {
             Kind::Query => "query",
             Kind::Mutation => "mutation",
             Kind::Subscription => {
-                let message =
-                    "a subscription needs a streaming protocol: WebSocket, or SSE by its Accept header";
+                let message = "a subscription needs a streaming protocol";
                 return crate::request::refusal(&one(Code::BadRequest, message));
             }
         };
@@ -173,7 +127,7 @@ impl Engine {
         });
         let joined = match refused {
             Some(errors) => Err(errors),
-            None => self.join(prepared, member).await,
+            None => self.entrance.join(prepared, member).await,
         };
         let outcome = if joined.is_ok() { "joined" } else { "refused" };
         self.metrics.operations.add(&["subscription", outcome], 1);
@@ -187,10 +141,6 @@ impl Engine {
         let active = self.metrics.subscriptions_active.load(Ordering::Relaxed);
         let full = usize::try_from(active).unwrap_or(0) >= self.limits.subscriptions_max;
         full.then(|| one(Code::TooManySubscriptions, "this router holds as many subscriptions as it may"))
-    }
-
-    pub(crate) fn next_subscription(&self) -> u64 {
-        self.subscriptions.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Publishes bytes as an event of a provider, as an operator would (`tidegate publish`); no hook runs.
@@ -212,7 +162,7 @@ impl Engine {
     pub fn census(&self) -> Value {
         let read = |gauge: &std::sync::atomic::AtomicI64| gauge.load(Ordering::Relaxed);
         json!({
-            "triggers": self.registry.count(),
+            "triggers": self.entrance.registry.count(),
             "groups": read(&self.metrics.groups_active),
             "subscriptions": read(&self.metrics.subscriptions_active),
         })
@@ -225,7 +175,7 @@ impl Engine {
     /// Ends every trigger: each subscription gets its terminal frame. New ones are refused from here on.
     pub async fn drain(&self) {
         self.draining.store(true, Ordering::Release);
-        self.registry.drain().await;
+        self.entrance.registry.drain().await;
     }
 }
 

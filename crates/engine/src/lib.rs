@@ -19,9 +19,11 @@ pub mod snapshot;
 mod subscribe;
 mod trigger;
 
-pub use engine::{Engine, Prepared, Subscription};
+pub use engine::Engine;
 pub use event::{Event, Position};
 pub use identity::{Identity, View, Viewer};
 pub use limits::Limits;
+pub use prepare::Prepared;
 pub use request::Request;
 pub use snapshot::Snapshot;
+pub use trigger::join::Subscription;

@@ -1,13 +1,36 @@
 //! Request text → a prepared operation, made once per text and name and kept.
 //! Owns the cache and its bound; what preparing means is `graph`.
 
+use crate::identity::Identity;
 use crate::limits::Limits;
+use crate::resolve::Resolver;
+use crate::snapshot::Snapshot;
+use graph::Object;
 use graph::error::{Code, GraphqlError};
-use graph::operation::{Bounds, Operation};
+use graph::operation::{Bounds, Kind, Operation};
 use graph::supergraph::Supergraph;
 use indexmap::IndexMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::{Handle, RuntimeFlavor};
+
+/// A request that may run: parsed, validated, planned, its variables coerced, its caller authorised.
+pub struct Prepared {
+    pub operation: Arc<Operation>,
+    pub variables: Object,
+    pub identity: Identity,
+    pub(crate) operation_id: u64,
+    pub(crate) operation_name: Option<String>,
+    pub(crate) document: Arc<str>,
+    pub(crate) generation: u64,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) resolver: Arc<Resolver>,
+}
+
+impl Prepared {
+    pub fn kind(&self) -> Kind {
+        self.operation.kind
+    }
+}
 
 /// Prepared operations of one schema generation.
 pub(crate) struct Operations {

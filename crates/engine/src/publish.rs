@@ -1,11 +1,11 @@
 //! A mutation's event field: arguments → `on_publish` → the broker's word that it has the message.
 //! Owns the publishing path; success is never said before the broker said it.
 
-use crate::engine::Prepared;
 use crate::hook::fenced;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::port::{BrokerError, Outgoing, Publish};
+use crate::prepare::Prepared;
 use crate::resolve::Publisher;
 use bytes::Bytes;
 use futures::FutureExt;

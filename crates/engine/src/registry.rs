@@ -4,31 +4,13 @@
 use crate::metrics::Metrics;
 use crate::outbox::End;
 use crate::trigger::join::Join;
+use crate::trigger::key::{Roster, TriggerId, TriggerKey};
 use crate::trigger::{Mail, Trigger, TriggerParts};
 use futures::FutureExt;
-use graph::events::{Stream, Transport};
 use indexmap::IndexMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
-
-/// What makes two subscriptions share one broker subscription. Never headers, never the field.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct TriggerKey {
-    pub(crate) transport: Transport,
-    pub(crate) provider: Arc<str>,
-    /// Rendered, sorted, each once.
-    pub(crate) subjects: Vec<String>,
-    pub(crate) stream: Option<Stream>,
-    /// Which of the snapshot's hooks see the batches: they may differ by field.
-    pub(crate) receivers: Vec<usize>,
-    /// The schema generation whose hooks and brokers serve it.
-    pub(crate) generation: u64,
-}
-
-/// One trigger of the process; never reused, so that one at its end cannot take its successor's place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TriggerId(u64);
 
 pub(crate) struct Registry {
     entries: Mutex<Entries>,
@@ -93,22 +75,6 @@ impl Registry {
         });
     }
 
-    /// Takes a deserted trigger out, unless a join is on its way to it.
-    pub(crate) fn retire(&self, key: &TriggerKey, trigger: TriggerId, joins_taken: u64) -> bool {
-        let mut entries = self.lock();
-        let awaited = entries.by_key.get(key).filter(|entry| entry.trigger == trigger);
-        if awaited.is_some_and(|entry| entry.joins > joins_taken) {
-            return false;
-        }
-        entries.forget(key, trigger);
-        true
-    }
-
-    /// Takes a trigger out that ends whatever is on its way to it.
-    pub(crate) fn forget(&self, key: &TriggerKey, trigger: TriggerId) {
-        self.lock().forget(key, trigger);
-    }
-
     pub(crate) fn count(&self) -> usize {
         *self.alive.borrow()
     }
@@ -123,26 +89,24 @@ impl Registry {
         _ = alive.wait_for(|alive| *alive == 0).await;
     }
 
-    pub(crate) fn count_end(&self, end: &End) {
-        let reason = match end {
-            End::Complete => "complete",
-            End::Errors(_) => "error",
-            End::Drain => "drain",
-        };
-        self.count_gone(reason);
-    }
-
-    pub(crate) fn count_left(&self) {
-        self.count_gone("left");
-    }
-
-    fn count_gone(&self, reason: &str) {
-        Metrics::shift(&self.metrics.subscriptions_active, -1);
-        self.metrics.subscriptions_ended.add(&[reason], 1);
-    }
-
     fn lock(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Roster for Registry {
+    fn retire(&self, key: &TriggerKey, trigger: TriggerId, joins_taken: u64) -> bool {
+        let mut entries = self.lock();
+        let awaited = entries.by_key.get(key).filter(|entry| entry.trigger == trigger);
+        if awaited.is_some_and(|entry| entry.joins > joins_taken) {
+            return false;
+        }
+        entries.forget(key, trigger);
+        true
+    }
+
+    fn forget(&self, key: &TriggerKey, trigger: TriggerId) {
+        self.lock().forget(key, trigger);
     }
 }
 

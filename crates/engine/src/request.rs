@@ -46,6 +46,11 @@ impl Request {
     }
 }
 
+/// A refusal with one reason.
+pub(crate) fn one(code: Code, message: &str) -> Vec<GraphqlError> {
+    vec![GraphqlError::new(code, message)]
+}
+
 /// `{"errors":[…]}`: a response for a request that never began to execute, so without `data`.
 pub fn refusal(errors: &[GraphqlError]) -> Bytes {
     let errors: Vec<Value> = errors.iter().map(GraphqlError::to_json).collect();

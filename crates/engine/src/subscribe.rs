@@ -1,15 +1,19 @@
 //! One subscribe: bind, render, `on_subscribe`, join. Authorised before it joins (invariant 10).
 //! Owns what a subscription is made of; membership and delivery are the trigger's.
 
-use crate::engine::{Engine, Prepared, Subscription};
 use crate::hook::fenced;
 use crate::identity::{Identity, Part, View};
+use crate::limits::Limits;
+use crate::metrics::Metrics;
 use crate::outbox::Member;
 use crate::port::{Admission, Hook, Initial, Start};
-use crate::registry::TriggerKey;
+use crate::prepare::Prepared;
+use crate::registry::Registry;
+use crate::request::one;
 use crate::snapshot::Provider;
 use crate::trigger::group::{GroupKey, SubscriptionId};
-use crate::trigger::join::Join;
+use crate::trigger::join::{Join, Subscription};
+use crate::trigger::key::TriggerKey;
 use crate::trigger::round::{Recipe, Selector};
 use crate::trigger::{Receiver, TriggerParts};
 use graph::Object;
@@ -19,6 +23,7 @@ use graph::plan::EventRoot;
 use graph::template::{Scope, SubjectRule};
 use serde_json::Value;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -27,7 +32,19 @@ type Refused = Vec<GraphqlError>;
 /// An `Initial` with the hook it came from and the time it has.
 type Lead = Option<(Arc<dyn Hook>, Initial, Duration)>;
 
-impl Engine {
+/// The way of a subscription into its trigger.
+pub(crate) struct Entrance {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) registry: Arc<Registry>,
+    named: AtomicU64,
+}
+
+impl Entrance {
+    pub(crate) fn new(limits: Arc<Limits>, metrics: Arc<Metrics>) -> Entrance {
+        Entrance { limits, registry: Registry::new(metrics.clone()), metrics, named: AtomicU64::new(0) }
+    }
+
     pub(crate) async fn join(&self, prepared: Prepared, member: Member) -> Result<Subscription, Refused> {
         let root = prepared.operation.event.as_ref().ok_or_else(|| {
             one(
@@ -155,14 +172,14 @@ impl Engine {
         let (recipe, view) = self.recipe(prepared, root);
         let share = view.of(&prepared.identity, &prepared.variables).share_key();
         let group = GroupKey::Shared { operation: prepared.operation_id, share };
-        let id = SubscriptionId(self.next_subscription());
+        let id = SubscriptionId(self.named.fetch_add(1, Ordering::Relaxed));
         let parts = || TriggerParts {
             key: key.clone(),
             provider,
             receivers: Arc::new(self.receivers(prepared, &key.receivers)),
             limits: self.limits.clone(),
             metrics: self.metrics.clone(),
-            registry: self.registry.clone(),
+            roster: self.registry.clone(),
         };
         self.registry.join(&key, parts, |mailbox| Join {
             id,
@@ -243,8 +260,4 @@ fn render(root: &EventRoot, scope: Scope<'_>, rule: &SubjectRule) -> Result<Vec<
     }
     errors.dedup();
     if errors.is_empty() { Ok(subjects) } else { Err(errors) }
-}
-
-pub(crate) fn one(code: Code, message: &str) -> Refused {
-    vec![GraphqlError::new(code, message)]
 }

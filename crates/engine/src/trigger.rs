@@ -6,6 +6,7 @@ pub(crate) mod filter;
 pub(crate) mod group;
 pub(crate) mod initial;
 pub(crate) mod join;
+pub(crate) mod key;
 pub(crate) mod overflow;
 pub(crate) mod pipeline;
 pub(crate) mod receive;
@@ -16,12 +17,12 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::outbox::{End, ShardTurn};
 use crate::port::{Batch, BrokerError, Failure, Hook, Source, Subscribe};
-use crate::registry::{Registry, TriggerId, TriggerKey};
 use crate::snapshot::Provider;
 use futures::future::BoxFuture;
 use graph::error::{Code, GraphqlError};
 use group::{Audience, GroupId, Groups, Settled, SubscriptionId, Waiting};
 use join::{Join, Loaded};
+use key::{Roster, TriggerId, TriggerKey};
 use pipeline::Ticket;
 use receive::{Faults, Received};
 use round::Outcome;
@@ -75,7 +76,7 @@ pub(crate) struct TriggerParts {
     pub(crate) receivers: Arc<Vec<Receiver>>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) registry: Arc<Registry>,
+    pub(crate) roster: Arc<dyn Roster>,
 }
 
 pub(crate) struct Trigger {
@@ -335,7 +336,7 @@ impl Trigger {
     async fn end_some(&mut self, audience: Audience, end: End) {
         for id in self.groups.subscriptions_of(&audience) {
             self.groups.remove(id);
-            self.parts.registry.count_end(&end);
+            self.count_gone(reason(&end));
         }
         for (shard, members) in audience {
             push(&*shard, ShardTurn::End { members, end: end.clone() }).await;
@@ -344,9 +345,14 @@ impl Trigger {
 
     fn release(&mut self, id: SubscriptionId) -> Option<End> {
         if self.groups.remove(id).is_some() {
-            self.parts.registry.count_left();
+            self.count_gone("left");
         }
         None
+    }
+
+    fn count_gone(&self, reason: &str) {
+        Metrics::shift(&self.parts.metrics.subscriptions_active, -1);
+        self.parts.metrics.subscriptions_ended.add(&[reason], 1);
     }
 
     /// Starts or stops the linger, as subscribers are gone or there.
@@ -364,7 +370,7 @@ impl Trigger {
     /// The linger is over; a join may be on its way though, and the registry knows.
     fn retire(&mut self) -> Option<End> {
         self.lingering = None;
-        self.parts.registry.retire(&self.parts.key, self.id, self.joins).then_some(End::Complete)
+        self.parts.roster.retire(&self.parts.key, self.id, self.joins).then_some(End::Complete)
     }
 
     /// Acknowledges, in order, the events that all their rounds are done with.
@@ -390,13 +396,13 @@ impl Trigger {
     /// The end of the trigger: everyone gets a terminal frame, and whoever still joins is told.
     async fn complete(&mut self, end: End) {
         self.tasks.abort_all();
-        self.parts.registry.forget(&self.parts.key, self.id);
+        self.parts.roster.forget(&self.parts.key, self.id);
         for (shard, members) in self.groups.everyone() {
             push(&*shard, ShardTurn::End { members, end: end.clone() }).await;
         }
         for id in self.groups.subscriptions() {
             self.groups.remove(id);
-            self.parts.registry.count_end(&end);
+            self.count_gone(reason(&end));
         }
         self.mailbox.close();
         let mut late = std::mem::take(&mut self.early);
@@ -416,6 +422,15 @@ impl Trigger {
         tracing::error!(subjects = ?self.parts.key.subjects, "a trigger panicked; its subscribers are told");
         let error = GraphqlError::new(Code::InternalServerError, "internal error in the event stream");
         self.complete(End::Errors(vec![error])).await;
+    }
+}
+
+/// The label of an end in metrics.
+fn reason(end: &End) -> &'static str {
+    match end {
+        End::Complete => "complete",
+        End::Errors(_) => "error",
+        End::Drain => "drain",
     }
 }
 

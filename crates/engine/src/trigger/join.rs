@@ -5,7 +5,6 @@ use super::group::{Audience, CohortId, GroupId, GroupKey, Joiner, Settled, Subsc
 use super::initial::Floor;
 use super::round::Recipe;
 use super::{Finished, Mail, Trigger};
-use crate::engine::Subscription;
 use crate::event::{Event, Position};
 use crate::hook::fenced;
 use crate::metrics::Metrics;
@@ -18,6 +17,20 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+
+/// A joined subscription; dropping it is leaving.
+#[derive(Debug)]
+pub struct Subscription {
+    id: SubscriptionId,
+    mailbox: mpsc::UnboundedSender<Mail>,
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        // A trigger that is gone has nobody left to let go.
+        _ = self.mailbox.send(Mail::Leave(self.id));
+    }
+}
 
 /// An authorised subscription on its way in.
 pub(crate) struct Join {
@@ -93,7 +106,7 @@ impl Trigger {
             }
         }
         // If nobody waits for it, the subscription is dropped here and leaves by itself.
-        _ = reply.send(Ok(Subscription::new(id, mailbox)));
+        _ = reply.send(Ok(Subscription { id, mailbox }));
     }
 
     /// Sends the initial events ahead of the live ones that have waited.
