@@ -87,7 +87,7 @@ pub(crate) struct Trigger {
     /// Times in a row that the broker did not take the subscription.
     failures: u32,
     /// Joins that came before the source stood.
-    early: Vec<Box<Join>>,
+    early: Vec<Join>,
     source: Option<Box<dyn Source>>,
     /// A batch between `next` and `start`; nothing is pulled meanwhile, so batches keep their order.
     receiving: Option<BoxFuture<'static, Received>>,
@@ -128,7 +128,7 @@ impl Trigger {
         self.opening = Some(self.open_after(Duration::ZERO));
         let end = loop {
             let flow = match self.turn().await {
-                Turn::Mail(Mail::Join(join)) => self.join(join),
+                Turn::Mail(Mail::Join(join)) => self.join(*join),
                 Turn::Mail(Mail::Leave(id)) => self.release(id),
                 Turn::Mail(Mail::Drain) => Some(End::Drain),
                 Turn::Opened(opened) => self.open(opened),
@@ -190,7 +190,7 @@ impl Trigger {
             Ok(source) => {
                 self.source = Some(source);
                 for join in std::mem::take(&mut self.early) {
-                    self.admit(*join);
+                    self.admit(join);
                 }
                 return None;
             }
@@ -408,7 +408,7 @@ impl Trigger {
         let mut late = std::mem::take(&mut self.early);
         while let Some(mail) = self.mailbox.recv().await {
             if let Mail::Join(join) = mail {
-                late.push(join);
+                late.push(*join);
             }
         }
         for join in late {

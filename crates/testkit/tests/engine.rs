@@ -171,7 +171,7 @@ async fn what_the_client_asked_for_and_the_event_lacks_is_an_error_at_its_path()
     let told = &bench.payloads(asks)[0];
     assert_eq!(told["errors"][0]["path"], json!(["everyOrder", "n"]), "{told}");
     assert_eq!(bench.payloads(does_not), [json!({"data": {"everyOrder": {"__typename": "Order"}}})]);
-    assert_eq!(bench.record(asks).end.is_none(), true);
+    assert!(bench.record(asks).end.is_none());
 }
 
 /// Counts its runs; sees the role alone.

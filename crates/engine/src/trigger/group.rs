@@ -49,7 +49,10 @@ pub(crate) struct Joiner {
 }
 
 /// Who a round is for, fixed when the event is selected: those who join later see no earlier event.
-pub(crate) type Audience = Vec<(Arc<dyn Shard>, Arc<[MemberId]>)>;
+pub(crate) type Audience = Vec<ShardAudience>;
+
+/// One shard's part of an audience.
+pub(crate) type ShardAudience = (Arc<dyn Shard>, Arc<[MemberId]>);
 
 /// A round that waits for its turn.
 pub(crate) struct Waiting {
@@ -291,11 +294,11 @@ impl ShardMembers {
 
 /// One list per shard, without a copy where there is one already.
 fn joined(audience: Audience) -> Audience {
-    let mut by_shard: BTreeMap<ShardId, Vec<(Arc<dyn Shard>, Arc<[MemberId]>)>> = BTreeMap::new();
+    let mut by_shard: BTreeMap<ShardId, Audience> = BTreeMap::new();
     for part in audience {
         by_shard.entry(part.0.id()).or_default().push(part);
     }
-    let one = |mut parts: Vec<(Arc<dyn Shard>, Arc<[MemberId]>)>| match parts.len() {
+    let one = |mut parts: Audience| match parts.len() {
         1 => parts.pop(),
         _ => {
             let all: Arc<[MemberId]> = parts.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
@@ -306,7 +309,7 @@ fn joined(audience: Audience) -> Audience {
 }
 
 /// Each member of all these, once.
-pub(crate) fn union(parts: impl Iterator<Item = (Arc<dyn Shard>, Arc<[MemberId]>)>) -> Audience {
+pub(crate) fn union(parts: impl Iterator<Item = ShardAudience>) -> Audience {
     let mut by_shard: BTreeMap<ShardId, (Arc<dyn Shard>, BTreeSet<MemberId>)> = BTreeMap::new();
     for (shard, ids) in parts {
         by_shard.entry(shard.id()).or_insert_with(|| (shard, BTreeSet::new())).1.extend(ids.iter());

@@ -72,10 +72,10 @@ impl Join {
 }
 
 impl Trigger {
-    pub(super) fn join(&mut self, join: Box<Join>) -> Option<End> {
+    pub(super) fn join(&mut self, join: Join) -> Option<End> {
         self.joins += 1;
         if self.source.is_some() {
-            self.admit(*join);
+            self.admit(join);
         } else {
             self.early.push(join);
         }
