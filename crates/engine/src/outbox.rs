@@ -67,8 +67,8 @@ pub enum End {
     Complete,
     /// `error` with these, and no `complete` after it.
     Errors(Vec<GraphqlError>),
-    /// The router stops: the connection's own end says so (WebSocket close 1012, on which clients retry;
-    /// a `complete` would tell them that the stream is over for good), where a protocol has one.
+    /// The router stops. Where the protocol's connection has an end with a reason of its own, that one says it, since
+    /// clients retry on it and take a `complete` for the end of the stream for good.
     Drain,
 }
 

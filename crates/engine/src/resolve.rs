@@ -76,6 +76,7 @@ impl Resolver {
                 run.run(node).await
             }
         };
+        tracing::trace!(target: "way", step = "project");
         project::project(&operation.plan.shape, variables, &root, errors)
     }
 }

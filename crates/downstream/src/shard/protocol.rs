@@ -94,7 +94,7 @@ pub(super) fn lagged() -> Bytes {
 }
 
 fn drained() -> GraphqlError {
-    GraphqlError::new(Code::SubscriptionServerDrain, "the router is going away; connect again")
+    GraphqlError::new(Code::SubscriptionServerDrain, "the router is stopping; subscribe again")
 }
 
 /// A text frame.

@@ -184,6 +184,7 @@ impl Resolver {
         };
         self.metrics.subgraph_requests.add(&[name], 1);
         let fetch = Fetch { body: body(key, lists), headers: headers.clone() };
+        tracing::trace!(target: "way", step = "Subgraph::fetch");
         let fetch = AssertUnwindSafe(subgraph.fetch(fetch)).catch_unwind();
         let result = match tokio::time::timeout(self.limits.subgraph_timeout, fetch).await {
             Ok(Ok(result)) => result,

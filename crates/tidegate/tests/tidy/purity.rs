@@ -55,9 +55,7 @@ pub(crate) fn engine(source: &Source) -> Vec<Finding> {
 }
 
 pub(crate) fn trigger(source: &Source) -> Vec<Finding> {
-    // Where triggers are found by their key is shared by all callers; what a trigger knows is not.
-    let finds_triggers = source.path.ends_with("/trigger/registry.rs");
-    if !source.is_in("engine") || !source.path.starts_with("crates/engine/src/trigger") || finds_triggers {
+    if !source.is_in("engine") || !source.path.starts_with("crates/engine/src/trigger") {
         return Vec::new();
     }
     forbidden(source, LOCKS, "invariant 4: a trigger's state is its own task's")
