@@ -321,3 +321,6 @@ pub(crate) fn union(parts: impl Iterator<Item = ShardAudience>) -> Audience {
 pub(crate) fn size(audience: &Audience) -> u64 {
     audience.iter().map(|(_, ids)| ids.len() as u64).sum()
 }
+
+#[cfg(test)]
+mod tests;
