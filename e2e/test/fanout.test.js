@@ -7,10 +7,12 @@ import { until } from "../lib/wait.js";
 import { startWorld } from "../lib/world.js";
 
 let world;
+let tasksAtRest;
 before(async () => {
   // A burst is published faster than a test client in one Node process reads, so its outbox must hold the burst.
   const limits = { outbox_frames_max: 20_000, outbox_bytes_max: "64MiB", group_backlog_max: 20_000 };
   world = await startWorld({ config: { limits } });
+  tasksAtRest = await world.router.metric("runtime_tasks");
 });
 after(() => world?.stop());
 
@@ -25,6 +27,7 @@ async function nothingIsLeft(subject) {
     return counts.every((count) => /^:\s*0$/.test(count));
   });
   await until("no broker subscription", async () => (await world.nats.subscriptions(subject)) === 0);
+  await until("no task", async () => (await world.router.metric("runtime_tasks")) <= tasksAtRest);
 }
 
 test("1,000 identical subscribers cost one broker subscription and one _entities request per event", async () => {

@@ -108,7 +108,12 @@ impl Admin {
     }
 
     fn metrics(&self) -> Answer {
-        let text: String = self.metrics.iter().map(|render| render()).collect();
+        let mut text: String = self.metrics.iter().map(|render| render()).collect();
+        let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        text.push_str(
+            "# HELP tidegate_runtime_tasks Tasks alive; as many as after the start once every client left.\n",
+        );
+        text.push_str(&format!("# TYPE tidegate_runtime_tasks gauge\ntidegate_runtime_tasks {tasks}\n"));
         let mut answer = Response::new(Full::new(Bytes::from(text)));
         let kind = header::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
         answer.headers_mut().insert(header::CONTENT_TYPE, kind);
