@@ -1,5 +1,5 @@
-//! Groups merge exactly those whom nothing sets apart, and an event reaches each member it is for exactly once, whatever
-//! the history of joins and leaves.
+//! Groups merge exactly those whom nothing sets apart, and an event reaches each member it is for once, whatever the
+//! history of joins and leaves.
 
 use super::*;
 use crate::identity::{Identity, View};
