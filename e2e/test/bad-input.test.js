@@ -64,6 +64,7 @@ for (const { what, payload } of faulty) {
     assert.deepEqual(fine, goodResult);
     const named = { data: { employeeUpdated: { __typename: "Employee" } } };
     assert.deepEqual(await doesNot.first(2), [named, named]);
+    assert.match(world.router.output(), /bad event.*employeeUpdated\.5.*`id` is (missing or null|of another type)/, "the log says why");
     asks.leave();
     doesNot.leave();
     await joined(world.router, 0);

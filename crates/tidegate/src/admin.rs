@@ -160,7 +160,10 @@ impl Admin {
                     json!({ "published": true, "provider": provider, "subject": subject, "bytes": size });
                 json_answer(StatusCode::OK, &outcome)
             }
-            Err(error) => refusal(StatusCode::BAD_GATEWAY, &error, "/health/ready says how the provider is"),
+            Err(error) => {
+                let help = "is the subject one to publish on? /health/ready says how the provider is";
+                refusal(StatusCode::BAD_GATEWAY, &error, help)
+            }
         }
     }
 }

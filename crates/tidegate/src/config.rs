@@ -22,6 +22,7 @@ pub use jwt::{Algorithm, Jwks, Jwt, TokenHeader};
 pub use limits::Limits;
 pub use place::Place;
 pub use problem::{ConfigError, Problem};
+pub(crate) use sections::LEVEL_HELP;
 pub use sections::{
     Admin, Cors, Graphiql, Http, Log, LogFormat, OverflowPolicies, OverflowPolicy, Shutdown, Sse,
     SubgraphTraffic, Subscriptions, SupergraphSource, TrafficShaping, Websocket,
@@ -99,7 +100,10 @@ impl Config {
             .map_err(|error| fail(vec![Problem::new("", &Place::Nowhere, error.to_string())]))?;
         config.start_paths_at(folder);
         problems.extend(verify::read_secret_files(&mut config, &tree));
-        problems.extend(verify::verify(&config, &tree));
+        // A secret that could not be read would be reported again, as none.
+        if problems.is_empty() {
+            problems.extend(verify::verify(&config, &tree));
+        }
         if !problems.is_empty() {
             return Err(fail(problems));
         }

@@ -12,12 +12,13 @@ pub mod world;
 use crate::builder::{Builder, Running, Tidegate};
 use crate::config::Config;
 use crate::console::{self, ConsoleSettings};
+use crate::terminal::say;
 use graph::compose::{Composition, SchemaSource, compose};
 use graph::diagnostic::Diagnostic;
 use hooks::{Orders, Soccer};
 use miette::{Context, IntoDiagnostic, miette};
 use server::Server;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use subgraph::Subgraph;
@@ -153,15 +154,6 @@ fn config(args: &Args) -> Result<Config, Failure> {
          log: {{ level: warn }}\n"
     );
     Ok(Config::read(&yaml, "the demo's configuration", Path::new(""), &[])?.config)
-}
-
-/// A reader that has gone away (`tidegate demo | head`) is no reason to end.
-fn say(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).into_diagnostic(),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

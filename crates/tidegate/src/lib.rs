@@ -9,6 +9,7 @@ pub mod config;
 pub mod console;
 pub mod demo;
 pub mod telemetry;
+mod terminal;
 mod wire;
 
 pub use builder::{Builder, Running, StartError, Tidegate};

@@ -70,7 +70,7 @@ impl Faults {
         }
         let faults = recipe.root().check(event.object());
         for fault in &faults {
-            self.log(&event.subject, fault.reason(), &format!("{fault:?}"));
+            self.log(&event.subject, fault.reason(), &fault.to_string());
         }
         let passes = !faults.iter().any(graph::plan::EventFault::is_fatal);
         self.verdicts.insert(recipe.field.clone(), passes);

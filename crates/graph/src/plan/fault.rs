@@ -2,15 +2,19 @@
 //! Owns the names of it, for counters and log; whoever looks at a payload finds it.
 
 /// What is wrong with an event, for the operator's counters and log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventFault {
     /// No `__typename`, and the field's type is an interface or a union.
+    #[error("`__typename` is missing, and the field can return several types")]
     TypenameMissing,
     /// `__typename` names no type that the field can return.
+    #[error("`__typename` is `{0}`, which the field cannot return")]
     TypenameUnknown(String),
     /// A key field is missing or null.
+    #[error("the key field `{0}` is missing or null")]
     KeyMissing(String),
     /// A field holds a value of another type than the schema's.
+    #[error("`{0}` is of another type than the schema says")]
     WrongType(String),
 }
 

@@ -120,7 +120,10 @@ async fn what_keeps_a_router_from_starting_names_the_setting() {
         (format!("{MEMORY}http: {{port: {port}}}\n"), "cannot listen on 127.0.0.1"),
         (format!("{MEMORY}admin: {{port: {port}}}\n"), "cannot listen on 127.0.0.1"),
         (format!("{MEMORY}jwt: {{jwks: {{file: /nowhere/jwks.json}}}}\n"), "`jwt.jwks.file`: /nowhere"),
-        (format!("{MEMORY}override_subgraph_urls: {{things: nowhere}}\n"), "`override_subgraph_urls.things`"),
+        (
+            format!("{MEMORY}override_subgraph_urls: {{things: 'http://'}}\n"),
+            "`override_subgraph_urls.things`",
+        ),
         (format!("{MEMORY}headers: {{subgraphs: {{thing: {{}}}}}}\n"), "did you mean `things`?"),
     ];
     for (settings, message) in table {

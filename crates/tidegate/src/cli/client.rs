@@ -19,6 +19,10 @@ pub(super) async fn post(
     token: Option<&str>,
     body: Bytes,
 ) -> Result<Response<Incoming>, Failure> {
+    if !(url.starts_with("http://") || url.starts_with("https://")) {
+        let help = "write `--url` with its scheme, as http://127.0.0.1:4000/graphql or http://127.0.0.1:8088";
+        return Err(miette!(help = help, "{url} is no HTTP address"));
+    }
     let mut request = Request::post(url);
     for (name, value) in headers {
         request = request.header(name, *value);
@@ -29,9 +33,8 @@ pub(super) async fn post(
         value.set_sensitive(true);
         request = request.header(header::AUTHORIZATION, value);
     }
-    let request = request
-        .body(Full::new(body))
-        .map_err(|error| miette!(help = "write it as http://127.0.0.1:4000/graphql", "{url}: {error}"))?;
+    let request =
+        request.body(Full::new(body)).map_err(|error| miette!("{url} is no HTTP address: {error}"))?;
     let connector =
         hyper_rustls::HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
     let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build(connector);

@@ -4,6 +4,7 @@
 use super::Failure;
 use super::report::{self, Findings};
 use crate::config::read_document;
+use crate::terminal::say;
 use graph::compose::{Composition, SchemaSource};
 use graph::diagnostic::Diagnostic;
 use miette::{IntoDiagnostic, WrapErr, miette};
@@ -80,7 +81,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let sources = read_sources(&args.config)?;
     let outcome = graph::compose::compose(&sources);
     if args.json {
-        println!("{}", outcome_json(&outcome));
+        say(&format!("{}\n", outcome_json(&outcome)))?;
     }
     let composition = match outcome {
         Ok(composition) => composition,
@@ -94,7 +95,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         print_warnings(&composition.warnings, &sources);
     }
     if to_stdout {
-        print!("{}", composition.sdl);
+        say(&composition.sdl)?;
     } else {
         write_whole(&args.output, &composition.sdl)
             .into_diagnostic()
@@ -134,6 +135,13 @@ fn read_sources(listing: &Path) -> Result<Vec<SchemaSource>, Failure> {
         }
     };
     let sources = entries.into_iter().map(|(name, routing_url, schema)| {
+        if let Some(url) = routing_url.as_ref().filter(|url| !url.is_empty() && !is_http(url)) {
+            let help = "write it as `http://host:4001/graphql`; an events subgraph has none";
+            return Err(miette!(
+                help = help,
+                "subgraph `{name}`: `routing_url` is `{url}`, which is no HTTP address"
+            ));
+        }
         let file = folder.join(&schema.file);
         let sdl = read_file(&file).wrap_err_with(|| format!("subgraph `{name}` has no schema"))?;
         Ok(SchemaSource { name, routing_url, sdl, origin: file.display().to_string() })
@@ -143,6 +151,10 @@ fn read_sources(listing: &Path) -> Result<Vec<SchemaSource>, Failure> {
 
 pub(super) fn read_file(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| miette!("{} cannot be read: {error}", path.display()))
+}
+
+fn is_http(url: &str) -> bool {
+    url.starts_with("http://") || url.starts_with("https://")
 }
 
 /// Writes beside the file and renames, so that a reader sees the old text or the new one, never half of it.

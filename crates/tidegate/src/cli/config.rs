@@ -3,6 +3,7 @@
 
 use super::Failure;
 use crate::config::Config;
+use crate::terminal::say;
 use clap::Subcommand;
 use serde_json::json;
 use std::path::PathBuf;
@@ -26,13 +27,13 @@ pub(super) enum Command {
 pub(super) fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Schema => {
-            println!("{:#}", Config::schema());
+            say(&format!("{:#}\n", Config::schema()))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Check { config, json: false } => {
             let loaded = Config::load(Some(config), &super::serve::variables())?;
             loaded.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
-            println!("{} is fine", config.display());
+            say(&format!("{} is fine\n", config.display()))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Check { config, json: true } => {
@@ -40,7 +41,7 @@ pub(super) fn run(command: &Command) -> Result<ExitCode, Failure> {
                 Ok(loaded) => (json!({ "ok": true, "warnings": loaded.warnings }), ExitCode::SUCCESS),
                 Err(error) => (error.to_json(), ExitCode::FAILURE),
             };
-            println!("{outcome}");
+            say(&format!("{outcome}\n"))?;
             Ok(code)
         }
     }

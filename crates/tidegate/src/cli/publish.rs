@@ -2,6 +2,7 @@
 //! Owns the command; the router's admin listener does the publishing.
 
 use super::{Failure, client};
+use crate::terminal::say;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use miette::{IntoDiagnostic, WrapErr, miette};
@@ -41,7 +42,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let published = answer.status().is_success();
     let text = client::read_text(answer).await?;
     match (args.json, published) {
-        (true, _) => println!("{}", text.trim_end()),
+        (true, _) => say(&format!("{}\n", text.trim_end()))?,
         (false, true) => eprintln!("published {size} bytes on {} of {}", args.subject, args.provider),
         (false, false) => return Err(refusal(&text)),
     }

@@ -6,6 +6,9 @@ use graph::diagnostic::{Diagnostic, Severity, Span};
 use miette::{NamedSource, SourceSpan};
 use serde_json::{Value, json};
 
+/// A parser that has lost its way finds hundreds, and the first say why.
+const FINDINGS_SHOWN: usize = 10;
+
 /// One finding with the text it points into.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -49,8 +52,14 @@ pub(super) struct Findings {
 
 impl Findings {
     pub(super) fn new(summary: &str, diagnostics: &[Diagnostic], sources: &[SchemaSource]) -> Findings {
-        let findings = diagnostics.iter().map(|diagnostic| finding(diagnostic, sources)).collect();
-        Findings { summary: summary.to_owned(), findings }
+        let findings = diagnostics.iter().take(FINDINGS_SHOWN).map(|diagnostic| finding(diagnostic, sources));
+        let summary = match diagnostics.len() {
+            many if many > FINDINGS_SHOWN => {
+                format!("{summary}; the first {FINDINGS_SHOWN} of {many} findings:")
+            }
+            _ => summary.to_owned(),
+        };
+        Findings { summary, findings: findings.collect() }
     }
 }
 
@@ -65,7 +74,9 @@ pub(super) fn finding(diagnostic: &Diagnostic, sources: &[SchemaSource]) -> Find
     let Some(span) = &diagnostic.span else { return finding };
     match sources.iter().find(|source| source.origin == span.source) {
         Some(source) => {
-            let at = SourceSpan::from((offset(&source.sdl, span), 0));
+            // At the very end there is no character to point at; the one before is on a line that is shown.
+            let last = source.sdl.char_indices().next_back().map_or(0, |(byte, _)| byte);
+            let at = SourceSpan::from((offset(&source.sdl, span).min(last), 0));
             finding.label = Some(miette::LabeledSpan::new_with_span(Some("here".into()), at));
             finding.text = Some(NamedSource::new(&span.source, source.sdl.clone()));
         }
@@ -104,6 +115,20 @@ pub(super) fn to_json(diagnostic: &Diagnostic) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flood_of_findings_is_cut_and_the_end_of_a_text_has_a_line() {
+        let span = Span { source: "a.graphql".into(), line: 2, column: 1 };
+        let diagnostic = Diagnostic { span: Some(span), ..Diagnostic::error("unexpected end") };
+        let sdl = "type Query {\n".to_owned();
+        let source = SchemaSource { name: "a".into(), routing_url: None, sdl, origin: "a.graphql".into() };
+        let sources = [source];
+        let findings = Findings::new("bad", &vec![diagnostic.clone(); 12], &sources);
+        assert_eq!(findings.summary, "bad; the first 10 of 12 findings:");
+        assert_eq!(findings.findings.len(), 10);
+        assert_eq!(findings.findings[0].label.as_ref().map(|label| label.offset()), Some(12));
+        assert_eq!(Findings::new("bad", &[diagnostic], &sources).summary, "bad");
+    }
 
     #[test]
     fn an_offset_is_where_the_line_and_column_say() {

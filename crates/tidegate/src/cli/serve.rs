@@ -4,7 +4,7 @@
 use super::compose::{print_warnings, read_file};
 use super::report::Findings;
 use super::{Failure, wait};
-use crate::builder::Tidegate;
+use crate::builder::{StartError, Tidegate};
 use crate::config::{Config, Loaded};
 use crate::telemetry;
 use graph::compose::SchemaSource;
@@ -31,9 +31,10 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
     let Loaded { config, warnings } = Config::load(file, &variables())?;
     telemetry::start(&config.log).map_err(|error| miette!("{error}"))?;
     warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let supergraph = read_supergraph(&args, &config)?;
+    let (path, supergraph) = read_supergraph(&args, &config)?;
     wait(async move {
-        let running = Tidegate::builder().config(config).supergraph(supergraph).start().await?;
+        let started = Tidegate::builder().config(config).supergraph(supergraph.clone()).start().await;
+        let running = started.map_err(|error| explain(error, &path, supergraph))?;
         running.until_stopped().await;
         Ok(ExitCode::SUCCESS)
     })
@@ -45,7 +46,20 @@ pub(super) fn variables() -> Vec<(String, String)> {
     texts.filter_map(|(name, value)| Some((name.ok()?, value.ok()?))).collect()
 }
 
-fn read_supergraph(args: &Args, config: &Config) -> Result<String, Failure> {
+/// What is wrong with a supergraph is shown in its own file.
+fn explain(error: StartError, path: &Path, sdl: String) -> Failure {
+    let StartError::Supergraph(mut diagnostics) = error else { return error.into() };
+    let origin = path.display().to_string();
+    for span in diagnostics.iter_mut().filter_map(|diagnostic| diagnostic.span.as_mut()) {
+        span.source.clone_from(&origin);
+    }
+    let summary = format!("{origin} cannot be used");
+    let source = SchemaSource { name: "supergraph".into(), routing_url: None, sdl, origin };
+    Findings::new(&summary, &diagnostics, &[source]).into()
+}
+
+/// The file's path and the text with the events added.
+fn read_supergraph(args: &Args, config: &Config) -> Result<(PathBuf, String), Failure> {
     let configured = config.supergraph.path.as_ref().map(PathBuf::from);
     let path = args.supergraph.clone().or(configured).ok_or_else(|| {
         miette!(
@@ -55,7 +69,7 @@ fn read_supergraph(args: &Args, config: &Config) -> Result<String, Failure> {
     })?;
     let sdl = read_file(&path)?;
     if args.events.is_empty() {
-        return Ok(sdl);
+        return Ok((path, sdl));
     }
     let mut sources = Vec::new();
     for file in &args.events {
@@ -67,7 +81,7 @@ fn read_supergraph(args: &Args, config: &Config) -> Result<String, Failure> {
     match graph::compose::splice(&sdl, &sources) {
         Ok(composition) => {
             print_warnings(&composition.warnings, &sources);
-            Ok(composition.sdl)
+            Ok((path, composition.sdl))
         }
         Err(errors) => {
             let summary = format!("the events cannot be added to {}", path.display());

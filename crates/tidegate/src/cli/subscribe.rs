@@ -26,7 +26,7 @@ pub(super) struct Args {
     #[arg(long)]
     variables: Option<String>,
     /// Stop after this many results.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// One line per result even on a terminal.
     #[arg(long)]
@@ -47,7 +47,7 @@ enum Ending {
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let variables: Value = match &args.variables {
         Some(text) => serde_json::from_str(text)
-            .map_err(|error| miette!(help = "write it as '{{\"id\": 1}}'", "`--variables`: {error}"))?,
+            .map_err(|error| miette!(help = "write it as '{\"id\": 1}'", "`--variables`: {error}"))?,
         None => json!({}),
     };
     let body = json!({ "query": args.operation, "variables": variables }).to_string();
@@ -141,9 +141,9 @@ fn refusal(status: http::StatusCode, text: &str) -> Failure {
     match messages.is_empty() {
         false => miette!("the router refused: {messages}"),
         true if status.is_success() => {
-            miette!(help = "write it as 'subscription {{ … }}'", "the answer is no event stream: {text}")
+            miette!(help = "write it as 'subscription { … }'", "the answer is no event stream: {text}")
         }
-        true => miette!(help = "`--url` must name the GraphQL endpoint", "status {status}: {text}"),
+        true => miette!(help = "`--url` must name the GraphQL endpoint", "status {status}: {}", text.trim()),
     }
 }
 

@@ -27,7 +27,15 @@ fn command_lines_are_understood_or_refused() {
         let parsed = Cli::try_parse_from(std::iter::once("tidegate").chain(line.split(' ')));
         assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
     }
-    for line in ["serve --prot 1", "publish", "subscribe", "subscribe --count many x", "config", "nothing"] {
+    for line in [
+        "serve --prot 1",
+        "publish",
+        "subscribe",
+        "subscribe --count many x",
+        "subscribe --count 0 x",
+        "config",
+        "nothing",
+    ] {
         let parsed = Cli::try_parse_from(std::iter::once("tidegate").chain(line.split(' ')));
         assert_eq!(parsed.expect_err(line).exit_code(), 2, "{line}");
     }

@@ -32,7 +32,9 @@ pub(super) struct Overrides {
 pub(super) fn apply(tree: &mut Node, schema: &Value, variables: &[(String, String)]) -> Overrides {
     let mut overrides = Overrides::default();
     let aliased = ALIASES.iter().filter_map(|(alias, name)| {
-        variables.iter().find(|(variable, _)| variable == alias).map(|(alias, text)| (alias, *name, text))
+        // An empty one is how a compose file passes on what nobody set.
+        let set = |(variable, text): &&(String, String)| variable == alias && !text.is_empty();
+        variables.iter().find(set).map(|(alias, text)| (alias, *name, text))
     });
     let own = variables
         .iter()

@@ -20,7 +20,8 @@ pub struct Events {
 #[serde(default, deny_unknown_fields)]
 pub struct Providers {
     pub nats: Vec<Nats>,
-    /// Embedded brokers of this process; each takes the place of a provider of any family with its id.
+    /// Embedded brokers of this process; each stands in for a provider of any family that is not configured
+    /// under its id.
     pub memory: Vec<Memory>,
     /// Accepted as Cosmo writes them; this build has no Kafka yet and says so.
     pub kafka: Vec<Kafka>,

@@ -15,34 +15,48 @@ pub struct Limits {
     /// A request body or client message over this is refused.
     pub request_bytes_max: Size,
     /// GraphQL tokens in one document.
+    #[schemars(range(min = 1))]
     pub document_tokens_max: usize,
     /// Selection depth of one document.
+    #[schemars(range(min = 1))]
     pub document_depth_max: usize,
     /// Selections of one document with its fragments written out.
+    #[schemars(range(min = 1))]
     pub document_selections_max: usize,
     /// Planning one operation stops here with `PLANNING_FAILED`.
     pub planning_timeout: Period,
     /// Prepared operations kept.
+    #[schemars(range(min = 1))]
     pub operations_cached_max: usize,
     /// Open client connections of this process; more are refused with 503.
+    #[schemars(range(min = 1))]
     pub connections_max: usize,
     /// Subscriptions of one connection.
+    #[schemars(range(min = 1))]
     pub subscriptions_per_connection_max: usize,
     /// Operations of one connection that may be on their way at once; beyond it the connection is not read.
+    #[schemars(range(min = 1))]
     pub operations_inflight_per_connection_max: usize,
     /// A longer operation id of a WebSocket client closes with 4400.
+    #[schemars(range(min = 1))]
     pub operation_id_bytes_max: usize,
     /// Subscriptions of this process.
+    #[schemars(range(min = 1))]
     pub subscriptions_max: usize,
     /// Events of one group that resolve at once.
+    #[schemars(range(min = 1))]
     pub group_inflight_max: usize,
     /// Events of one group that wait behind those.
+    #[schemars(range(min = 1))]
     pub group_backlog_max: usize,
     /// Messages a source hands over at once.
+    #[schemars(range(min = 1))]
     pub batch_events_max: usize,
     /// Representations in one `_entities` request.
+    #[schemars(range(min = 1))]
     pub entities_per_request_max: usize,
     /// Equal `_entities` requests in flight at once.
+    #[schemars(range(min = 1))]
     pub entity_requests_inflight_max: usize,
     /// A subgraph answer over this fails.
     pub subgraph_bytes_max: Size,
@@ -51,10 +65,12 @@ pub struct Limits {
     /// A broker that does not acknowledge within this fails the publish or subscribe.
     pub broker_timeout: Period,
     /// Frames one connection may have waiting; beyond it the overflow policy holds.
+    #[schemars(range(min = 1))]
     pub outbox_frames_max: usize,
     /// Bytes one connection may have waiting.
     pub outbox_bytes_max: Size,
     /// Turns waiting at one shard.
+    #[schemars(range(min = 1))]
     pub shard_turns_max: usize,
 }
 

@@ -60,6 +60,7 @@ pub struct Subscriptions {
     pub enabled: bool,
     /// Events that may wait for one client; the same bound as `limits.outbox_frames_max`, under Hive Router's
     /// name.
+    #[schemars(range(min = 1))]
     pub broadcast_capacity: Option<usize>,
     /// How long a broker subscription outlives its last client, so that a reconnect finds it.
     pub linger: Period,
@@ -179,7 +180,7 @@ pub struct Graphiql {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
-    /// `error`, `warn`, `info`, `debug`, `trace`, or per room as `info,engine=debug`.
+    /// `off`, `error`, `warn`, `info` or `debug`, or per room as `info,engine=debug`.
     pub level: String,
     pub format: LogFormat,
 }
@@ -187,6 +188,22 @@ pub struct Log {
 impl Default for Log {
     fn default() -> Self {
         Log { level: "info".into(), format: LogFormat::default() }
+    }
+}
+
+/// How a level is written.
+pub(crate) const LEVEL_HELP: &str = "write `info`, or `info,engine=debug`";
+
+impl Log {
+    /// What is wrong with the level. A filter takes any other word for a room, and then logs nothing at all.
+    pub fn level_fault(&self) -> Option<String> {
+        let is_level = |word: &str| {
+            let levels = ["off", "error", "warn", "info", "debug", "trace"];
+            levels.iter().any(|level| level.eq_ignore_ascii_case(word.trim()))
+        };
+        let named = self.level.split(',').map(|part| part.rsplit_once('=').map_or(part, |(_, level)| level));
+        let wrong = named.into_iter().find(|word| !is_level(word))?;
+        Some(format!("`log.level`: `{}` is no level", wrong.trim()))
     }
 }
 

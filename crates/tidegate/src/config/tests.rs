@@ -87,7 +87,7 @@ fn single_mistakes_get_a_message_that_names_the_setting() {
         ("http: {path: graphql}", "`http.path` must begin with `/`"),
         ("websocket: {path: /ws}", "`websocket.path` cannot differ from `http.path`"),
         ("websocket: {enabled: false}", "`websocket.enabled: false` is not in this build yet"),
-        ("cors: {allow_any_origin: true, origins: [a]}", "`cors` has both"),
+        ("cors: {allow_any_origin: true, origins: ['https://a']}", "`cors` has both"),
         ("websocket: {enabled: yes}", "`websocket.enabled` must be `true` or `false`, not a text"),
         (
             "limits: {event_bytes_max: 1 MB ish}",
@@ -102,7 +102,7 @@ fn single_mistakes_get_a_message_that_names_the_setting() {
             "`jwt.algorithms`: RS256 cannot be used with a shared secret",
         ),
         (
-            "jwt: {jwks: {url: x}, algorithms: [HS256]}",
+            "jwt: {jwks: {url: 'https://x'}, algorithms: [HS256]}",
             "`jwt.algorithms`: HS256 cannot be used with a key set",
         ),
         ("jwt: {secret: x, algorithms: [none]}", "`jwt.algorithms[0]`: `none` is none of its values"),
@@ -124,7 +124,24 @@ fn single_mistakes_get_a_message_that_names_the_setting() {
             "`authentication` of the NATS provider `a` has 2 ways to sign in",
         ),
         ("http: {port: 1", "this is not YAML"),
-        ("http: {port: 1, port: 2}", "this is not YAML"),
+        ("http: {port: 1, port: 2}", "this is not YAML: duplicate mapping key: port at line 1, column 17"),
+        ("http: {path: /}\ngraphiql: {enabled: true}", "`http.path` is `/`, where `graphiql.enabled` puts"),
+        ("admin: {port: 4000}", "`admin.port` and `http.port` are both 4000"),
+        ("override_subgraph_urls: {a: b}", "`override_subgraph_urls.a`: `b` does not begin with `http://`"),
+        ("cors: {origins: [a]}", "`cors.origins`: `a` is no origin"),
+        ("cors: {origins: ['https://a/']}", "`cors.origins`: `https://a/` is no origin"),
+        ("jwt: {jwks: {url: 'ftp://a'}}", "`jwt.jwks.url`: `ftp://a` does not begin with `http://`"),
+        ("jwt: {secret: x, clock_skew: 2m}", "`jwt.clock_skew` is over a minute"),
+        ("jwt: {secret_file: /nowhere/at/all}", "`jwt.secret_file`: /nowhere/at/all cannot be read"),
+        ("log: {level: loud}", "`log.level`: `loud` is no level"),
+        ("log: {level: ''}", "`log.level`: `` is no level"),
+        ("log: {level: 'info,engine=loud'}", "`log.level`: `loud` is no level"),
+        ("limits: {subscriptions_max: 0}", "`limits.subscriptions_max`: 0 is below 1"),
+        ("limits: {event_bytes_max: 0}", "`limits.event_bytes_max`: 0 is below 1"),
+        ("limits: {event_bytes_max: 0KiB}", "`limits.event_bytes_max`: 0 bytes let nothing through"),
+        ("limits: {hook_timeout: 0s}", "`limits.hook_timeout` is over at once"),
+        ("subscriptions: {broadcast_capacity: 0}", "`subscriptions.broadcast_capacity`: 0 is below 1"),
+        ("traffic_shaping: {all: {request_timeout: 0s}}", "`traffic_shaping.all.request_timeout` is over at"),
     ];
     for (text, message) in table {
         let error = read(text).expect_err(text);
@@ -211,11 +228,11 @@ fn periods_and_sizes_are_what_they_say() {
     for text in ["", "5", "s", "-1s", "1.5s", "5 days", "99999999999999999999h", "18446744073709551615h"] {
         assert!(Period::parse(text).is_err(), "{text}");
     }
-    let sizes = [("0", 0), ("65536", 65_536), ("64KiB", 65_536), ("1MB", 1_000_000), ("2 MiB", 2 << 20)];
+    let sizes = [("1", 1), ("65536", 65_536), ("64KiB", 65_536), ("1MB", 1_000_000), ("2 MiB", 2 << 20)];
     for (text, bytes) in sizes {
         assert_eq!(Size::parse(text).unwrap().0, bytes, "{text}");
     }
-    for text in ["", "1mb", "1.5MiB", "-1", "99999999999GiB"] {
+    for text in ["", "0", "1mb", "1.5MiB", "-1", "99999999999GiB"] {
         assert!(Size::parse(text).is_err(), "{text}");
     }
 }
@@ -249,4 +266,13 @@ fn every_bound_of_the_engine_can_be_set() {
         let limits = read(&format!("limits: {{{name}: {value}}}")).unwrap().config.engine_limits();
         assert_ne!(limits, engine::Limits::default(), "limits.{name} does nothing");
     }
+}
+
+#[test]
+fn levels_are_read_as_a_filter_reads_them_and_an_empty_variable_sets_none() {
+    for level in ["off", "INFO", "info,engine=debug", "warn, upstream::nats=debug"] {
+        assert!(read(&format!("log: {{level: '{level}'}}")).is_ok(), "{level}");
+    }
+    let loaded = read_with("", &[("LOG_LEVEL", ""), ("LOG_FORMAT", "")]).unwrap();
+    assert_eq!(loaded.config.log, Log::default());
 }

@@ -29,6 +29,11 @@ pub(super) struct Key {
     pub place: Place,
 }
 
+/// What the library says, without its advice to whoever calls it.
+fn not_yaml(message: &str) -> String {
+    format!("this is not YAML: {}", message.replace(", set DuplicateKeyPolicy in Options if acceptable", ""))
+}
+
 impl Node {
     /// An empty mapping: what an empty file means.
     pub(super) fn empty() -> Node {
@@ -41,7 +46,7 @@ impl Node {
         let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
         let spanned: Spanned<Bare> = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
             let place = error.location().map_or(Place::Nowhere, |location| place(&location));
-            Box::new(Problem::new("", &place, format!("this is not YAML: {}", error.without_snippet())))
+            Box::new(Problem::new("", &place, not_yaml(&error.without_snippet().to_string())))
         })?;
         let node = Node::from(spanned);
         match node.kind {

@@ -61,7 +61,10 @@ impl Size {
             _ => return Err(wrong()),
         };
         let total = number.checked_mul(bytes).and_then(|total| usize::try_from(total).ok());
-        total.map(Size).ok_or_else(wrong)
+        match total {
+            Some(0) => Err("0 bytes let nothing through".into()),
+            total => total.map(Size).ok_or_else(wrong),
+        }
     }
 }
 
@@ -179,7 +182,7 @@ impl JsonSchema for Size {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["integer", "string"], "format": "size", "minimum": 0,
+        json_schema!({ "type": ["integer", "string"], "format": "size", "minimum": 1,
                        "pattern": "^[0-9]+ ?(B|KB|MB|GB|KiB|MiB|GiB)?$" })
     }
 }

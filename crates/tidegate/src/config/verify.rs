@@ -4,19 +4,86 @@
 use super::place::Place;
 use super::problem::Problem;
 use super::tree::Node;
-use super::value::Secret;
-use super::{Config, Jwt, NatsAuthentication};
+use super::value::{Period, Secret};
+use super::{Config, Jwt, LEVEL_HELP, NatsAuthentication};
 use std::collections::HashSet;
 
 /// Everything wrong with settings that are fine one by one.
 pub(super) fn verify(config: &Config, tree: &Node) -> Vec<Problem> {
     let mut problems = Vec::new();
     verify_paths(config, tree, &mut problems);
+    verify_addresses(config, tree, &mut problems);
+    verify_periods(config, tree, &mut problems);
+    if let Some(fault) = config.log.level_fault() {
+        let path = ["log", "level"];
+        problems.push(Problem::new(path.join("."), tree.place_of(&path), fault).help(LEVEL_HELP));
+    }
     if let Some(jwt) = &config.jwt {
         verify_jwt(jwt, tree, &mut problems);
     }
     verify_providers(config, tree, &mut problems);
     problems
+}
+
+/// Ports and addresses of others, as far as they can be judged without asking anybody.
+fn verify_addresses(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
+    let mut report = |path: &[&str], message: String, help: &str| {
+        problems.push(Problem::new(path.join("."), tree.place_of(path), message).help(help));
+    };
+    let (http, admin) = (&config.http, &config.admin);
+    if admin.enabled && http.port == admin.port && http.host == admin.host && http.port != 0 {
+        let message = format!("`admin.port` and `http.port` are both {}", http.port);
+        report(&["admin", "port"], message, "give one of them another port");
+    }
+    for (name, url) in config.override_subgraph_urls.iter().filter(|(_, url)| !is_http(url)) {
+        let message = format!("`override_subgraph_urls.{name}`: `{url}` {NO_HTTP}");
+        report(&["override_subgraph_urls", name], message, "write it as `http://host:4001/graphql`");
+    }
+    for (index, origin) in config.cors.origins.iter().enumerate() {
+        let host = origin.split_once("://").map_or("", |(_, host)| host);
+        if !is_http(origin) || host.is_empty() || host.contains('/') {
+            let message = format!("`cors.origins`: `{origin}` is no origin, so no page would match it");
+            let help = "write scheme, host and port only, as `https://app.example`";
+            report(&["cors", "origins", &index.to_string()], message, help);
+        }
+    }
+    let jwks = config.jwt.as_ref().and_then(|jwt| jwt.jwks.as_ref()).and_then(|jwks| jwks.url.as_ref());
+    if let Some(url) = jwks.filter(|url| !is_http(url)) {
+        let message = format!("`jwt.jwks.url`: `{url}` {NO_HTTP}");
+        report(&["jwt", "jwks", "url"], message, "write it as `https://issuer.example/jwks.json`");
+    }
+}
+
+const NO_HTTP: &str = "does not begin with `http://` or `https://`";
+
+fn is_http(url: &str) -> bool {
+    url.starts_with("http://") || url.starts_with("https://")
+}
+
+/// Times that mean nothing when they are over at once, and one that the verifier caps.
+fn verify_periods(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
+    let mut report = |path: &[&str], message: String, help: &str| {
+        problems.push(Problem::new(path.join("."), tree.place_of(path), message).help(help));
+    };
+    let limits = &config.limits;
+    let waits: [(&[&str], Period); 7] = [
+        (&["limits", "planning_timeout"], limits.planning_timeout),
+        (&["limits", "hook_timeout"], limits.hook_timeout),
+        (&["limits", "broker_timeout"], limits.broker_timeout),
+        (&["websocket", "connection_init_timeout"], config.websocket.connection_init_timeout),
+        (&["websocket", "ping_interval"], config.websocket.ping_interval),
+        (&["sse", "heartbeat"], config.sse.heartbeat),
+        (&["traffic_shaping", "all", "request_timeout"], config.traffic_shaping.all.request_timeout),
+    ];
+    for (path, _) in waits.into_iter().filter(|(_, period)| period.0.is_zero()) {
+        let message = format!("`{}` is over at once", path.join("."));
+        report(path, message, "give it some time, as `5s`");
+    }
+    let skew = config.jwt.as_ref().and_then(|jwt| jwt.clock_skew);
+    if skew.is_some_and(|skew| skew > Period::seconds(60)) {
+        let message = "`jwt.clock_skew` is over a minute".to_owned();
+        report(&["jwt", "clock_skew"], message, "mend the clocks; `60s` is the most");
+    }
 }
 
 fn verify_paths(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
@@ -25,6 +92,10 @@ fn verify_paths(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
     };
     if !config.http.path.starts_with('/') {
         report(&["http", "path"], "`http.path` must begin with `/`", "write it as `/graphql`");
+    }
+    if config.graphiql.enabled && config.http.path == "/" {
+        let message = "`http.path` is `/`, where `graphiql.enabled` puts its page";
+        report(&["http", "path"], message, "move one: write `/graphql`, or leave GraphiQL out");
     }
     if config.websocket.path.as_ref().is_some_and(|path| *path != config.http.path) {
         let message = "`websocket.path` cannot differ from `http.path` in this build";

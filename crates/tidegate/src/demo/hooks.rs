@@ -68,7 +68,7 @@ impl Orders {
 /// The router verified the signature and the expiry; whose tokens are good here is for the hook to say.
 fn check_issuer(identity: &Identity) -> Result<(), Refusal> {
     match identity.claims.get("iss").and_then(Value::as_str) {
-        _ if !identity.is_authenticated() => Err(Refusal::new("sign in to see orders: no token was sent")),
+        _ if !identity.is_authenticated() => Err(Refusal::new("sign in first: no token was sent")),
         Some(ISSUER) => Ok(()),
         _ => Err(Refusal::new("the token is from an issuer that is not trusted here")),
     }

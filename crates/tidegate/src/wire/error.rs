@@ -23,7 +23,7 @@ pub enum StartError {
     #[diagnostic(help("mend the named setting"))]
     Setting(String),
     #[error("cannot listen on {address}: {cause}")]
-    #[diagnostic(help("is another router running? `{setting}` names another port"))]
+    #[diagnostic(help("{}", listen_help(setting, cause)))]
     Listen { setting: &'static str, address: String, cause: std::io::Error },
 }
 
@@ -48,6 +48,16 @@ pub struct UnknownName {
     pub name: String,
     pub what: &'static str,
     pub hint: Option<String>,
+}
+
+fn listen_help(setting: &str, cause: &std::io::Error) -> String {
+    match cause.kind() {
+        std::io::ErrorKind::AddrInUse => format!("is another router running? `{setting}` names another port"),
+        std::io::ErrorKind::PermissionDenied => {
+            format!("ports below 1024 are the superuser's: `{setting}` names another")
+        }
+        _ => format!("`{}` must be an address of this machine", setting.replace(".port", ".host")),
+    }
 }
 
 fn did_you_mean(hint: &Option<String>) -> String {

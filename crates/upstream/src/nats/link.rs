@@ -101,6 +101,10 @@ impl Health {
                 self.losses.send_modify(|losses| *losses += 1);
                 self.down("the connection was lost");
             }
+            // The client keeps what the system said to itself.
+            Event::ClientError(ClientError::Other(text)) if text == "IO error" => {
+                self.down("nothing answers at that address");
+            }
             Event::ClientError(ClientError::Other(text)) => self.down(&text),
             Event::ClientError(error) => self.down(&error.to_string()),
             Event::ServerError(ServerError::AuthorizationViolation) => self.down("authorization violation"),
