@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { run } from "../lib/process.js";
 import { TIDEGATE, listeners, providers } from "../lib/router.js";
@@ -65,6 +65,14 @@ test("compose names the file and the subgraph", async () => {
 test("a level that is none is refused, since a filter would take it for silence", async () => {
   const settings = await write("loud.yaml", "log: { level: loud }\n");
   await fails(["config", "check", "-c", settings], "`log.level`: `loud` is no level", "write `info`");
+});
+
+test("the README shows what is printed", async () => {
+  const settings = await write("tidegate.yaml", "limts: {}\n");
+  const { stderr } = await run(TIDEGATE, ["config", "check", "-c", settings]);
+  const readme = await readFile(resolve(import.meta.dirname, "../../README.md"), "utf8");
+  const printed = stderr.replaceAll(`${world.folder}/`, "").trimEnd();
+  assert.ok(readme.includes(printed), printed);
 });
 
 test("a reader that goes away is no failure", async () => {

@@ -65,7 +65,8 @@ pub fn run() -> ExitCode {
 /// Messages are broken into lines for eyes only: a log that is searched needs them whole.
 fn show_errors_for(terminal: bool) {
     let set = miette::set_hook(Box::new(move |_| {
-        Box::new(miette::MietteHandlerOpts::new().wrap_lines(terminal).build())
+        let shown = miette::MietteHandlerOpts::new().wrap_lines(terminal).show_related_errors_as_nested();
+        Box::new(shown.build())
     }));
     if set.is_err() {
         tracing::debug!("errors are shown in a way that was set before");

@@ -91,6 +91,8 @@ async fn run_subgraphs(world: &Arc<World>, first_port: u16) -> Result<(), Failur
     for server in &servers {
         say(&format!("{:<14} {}\n", server.subgraph.name, server.url()))?;
     }
+    // A router that trusts the demo's tokens, as examples/orders does, is tried with these.
+    say(&format!("\n{}", welcome::exports()))?;
     tokio::signal::ctrl_c().await.into_diagnostic()
 }
 

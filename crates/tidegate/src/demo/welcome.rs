@@ -135,6 +135,12 @@ fn commands(graphql: &str) -> [(&'static str, String); 3] {
     ]
 }
 
+/// The tokens, as a shell takes them.
+pub fn exports() -> String {
+    let tokens = [("ALICE", token::alice()), ("BOB", token::bob()), ("ADMIN", token::admin())];
+    tokens.map(|(name, token)| format!("export {name}={token}\n")).concat()
+}
+
 /// The text for the terminal; `colour` where it is one.
 pub fn text(router: SocketAddr, admin: Option<SocketAddr>, publishes: bool, colour: bool) -> String {
     let paint = |code: &str, text: &str| match colour {
@@ -158,9 +164,7 @@ pub fn text(router: SocketAddr, admin: Option<SocketAddr>, publishes: bool, colo
         row("admin", format!("http://{admin}/metrics"), "and /health/ready");
     }
     out.push_str(&format!("\n{}\n\n", bold("Paste the tokens into another terminal,")));
-    for (name, token) in [("ALICE", token::alice()), ("BOB", token::bob()), ("ADMIN", token::admin())] {
-        out.push_str(&format!("export {name}={token}\n"));
-    }
+    out.push_str(&exports());
     out.push_str(&format!("\n{}\n", bold("then try:")));
     for (title, command) in commands(&graphql) {
         out.push_str(&format!("\n{}\n{command}\n", dim(&format!("# {title}"))));
