@@ -107,8 +107,11 @@ async fn start_subgraphs(world: &Arc<World>, first_port: Option<u16>) -> Result<
     for (subgraph, place) in subgraphs(world).into_iter().zip(0..) {
         let port = first_port.map_or(0, |first| first + place);
         let name = subgraph.name;
-        let started = Server::start(subgraph, port).await.into_diagnostic();
-        servers.push(started.wrap_err_with(|| format!("subgraph `{name}` cannot listen on port {port}"))?);
+        let started = Server::start(subgraph, port).await.map_err(|error| {
+            let help = "is another demo running? `--subgraphs-port` names the first of seven other ports";
+            miette!(help = help, "subgraph `{name}` cannot listen on port {port}: {error}")
+        });
+        servers.push(started?);
     }
     Ok(servers)
 }

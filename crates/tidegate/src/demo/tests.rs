@@ -41,3 +41,13 @@ fn the_example_has_the_same_subgraphs() {
         assert_eq!(&copy, sdl, "{name}.graphql: copy it from crates/tidegate/demo");
     }
 }
+
+#[tokio::test]
+async fn a_taken_port_names_the_subgraph_and_the_flag() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let refused =
+        start_subgraphs(&Arc::new(World::load()), Some(port)).await.err().expect("the port is taken");
+    assert!(refused.to_string().starts_with(&format!("subgraph `employees` cannot listen on port {port}")));
+    assert!(refused.help().expect("a way out").to_string().contains("--subgraphs-port"));
+}
