@@ -29,10 +29,7 @@ pub enum StartError {
 
 /// A field whose provider is not configured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{field}` needs the provider `{provider}`, which is not configured: add it under \
-     `events.providers.{family}` (or `events.providers.memory`)"
-)]
+#[error("`{field}` needs the provider `{provider}`, which is not configured: {}", place_for(.family))]
 pub struct ProviderMissing {
     /// `Subscription.employeeUpdated`
     pub field: String,
@@ -48,6 +45,14 @@ pub struct UnknownName {
     pub name: String,
     pub what: &'static str,
     pub hint: Option<String>,
+}
+
+/// Where a provider of a family is configured, as far as this build has the family.
+fn place_for(family: &str) -> String {
+    match family {
+        "nats" => "add it under `events.providers.nats` (or `events.providers.memory`)".into(),
+        _ => format!("this build has no {family} yet; until then add it under `events.providers.memory`"),
+    }
 }
 
 fn listen_help(setting: &str, cause: &std::io::Error) -> String {

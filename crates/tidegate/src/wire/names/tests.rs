@@ -54,8 +54,13 @@ fn a_missing_provider_is_an_error_unless_it_may_be_missing() {
     let error = check_providers(&config, &bindings(), only_nats).unwrap_err();
     let StartError::ProvidersMissing(missing) = &error else { panic!("{error}") };
     assert_eq!(missing.len(), 1);
-    let expected = "`Mutation.createOrder` needs the provider `orders`, which is not configured: add it \
-                    under `events.providers.kafka` (or `events.providers.memory`)";
+    let expected = "`Mutation.createOrder` needs the provider `orders`, which is not configured: this build \
+                    has no kafka yet; until then add it under `events.providers.memory`";
+    assert_eq!(error.to_string(), expected);
+
+    let error = check_providers(&config, &bindings()[..1], |_, _| false).unwrap_err();
+    let expected = "`Subscription.employeeUpdated` needs the provider `default`, which is not configured: add it \
+                    under `events.providers.nats` (or `events.providers.memory`)";
     assert_eq!(error.to_string(), expected);
 
     config.events.skip_unavailable_providers = true;
