@@ -67,6 +67,10 @@ pub(crate) async fn join(parts: Parts) -> Result<Joined, StartError> {
     };
     let is_configured = |transport, id: &str| snapshot.provider(transport, id).is_some();
     names::check_providers(&config, &snapshot.supergraph.bindings, is_configured)?;
+    let is_nats = |id: &str| config.events.providers.nats.iter().any(|nats| nats.id == id);
+    for unserved in names::unserved(&snapshot.supergraph.bindings, is_nats) {
+        tracing::warn!("{unserved}");
+    }
 
     // Both ports are taken before anything is served, so that a clash of one leaves no half of a router.
     let listener = bind("http.port", &config.http.host, config.http.port).await?;

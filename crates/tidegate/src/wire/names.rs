@@ -3,7 +3,7 @@
 
 use super::error::{ProviderMissing, StartError, UnknownName};
 use crate::config::{Config, closest};
-use graph::events::{Binding, Root, Transport};
+use graph::events::{Action, Binding, Root, Transport};
 use graph::supergraph::Subgraph;
 use std::sync::Arc;
 
@@ -60,6 +60,22 @@ pub(super) fn check_providers(
         tracing::warn!(field = missing.field, "{missing}; until then the field refuses clients");
     }
     Ok(())
+}
+
+/// Live and other fields that this build loads and cannot serve, so that an operator learns it before a client does.
+/// `is_nats` says whether a provider of that id is NATS itself and no `memory` in its place.
+pub(super) fn unserved(bindings: &[Arc<Binding>], is_nats: impl Fn(&str) -> bool) -> Vec<String> {
+    let why = bindings.iter().filter_map(|binding| {
+        let reason = match (&binding.action, &binding.stream) {
+            (Action::Request, _) => "it asks a broker for an answer, which this build does not do",
+            (_, Some(_)) if is_nats(&binding.provider) => {
+                "it has a `streamConfiguration`, and this build has no JetStream yet"
+            }
+            _ => return None,
+        };
+        Some(format!("`{}.{}` refuses clients: {reason}", root_name(binding.root), binding.field))
+    });
+    why.collect()
 }
 
 fn root_name(root: Root) -> &'static str {

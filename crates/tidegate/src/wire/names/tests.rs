@@ -68,3 +68,23 @@ fn a_missing_provider_is_an_error_unless_it_may_be_missing() {
     config.events.skip_unavailable_providers = false;
     assert!(check_providers(&config, &bindings(), |_, _| true).is_ok());
 }
+
+#[test]
+fn what_this_build_cannot_serve_is_told_at_the_start() {
+    let stream = graph::events::Stream {
+        stream_name: "s".into(),
+        consumer_name: "c".into(),
+        consumer_inactive_threshold_seconds: 30,
+    };
+    let plain = Binding::clone(&binding(Root::Subscription, "plain", Transport::Nats, "default"));
+    let streamed = Binding { field: "streamed".into(), stream: Some(stream), ..plain.clone() };
+    let asked =
+        Binding { root: Root::Query, field: "asked".into(), action: Action::Request, ..plain.clone() };
+    let bindings = [plain, streamed, asked].map(Arc::new);
+    let told = unserved(&bindings, |id| id == "default");
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with("`Subscription.streamed` refuses clients: it has a `streamConfiguration`"));
+    assert!(told[1].starts_with("`Query.asked` refuses clients: it asks a broker"));
+    // A `memory` provider in the place of NATS needs no stream.
+    assert_eq!(unserved(&bindings, |_| false).len(), 1);
+}
