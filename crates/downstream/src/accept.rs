@@ -2,6 +2,7 @@
 //! stream.
 //! Owns the hand-over: after it no task and no channel is left for the connection.
 
+use crate::descriptors::{self, REFUSALS_MAX};
 use crate::http;
 use crate::seat::Seat;
 use crate::shard::{Adoption, Takeover};
@@ -17,9 +18,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 
-/// How many refused connections are told so at once; more are dropped without a word.
-const REFUSALS_MAX: usize = 256;
-
 /// How long a refused connection may take to read that it is.
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -28,20 +26,28 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Ends with the connection, so it needs no length.
 const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\n\
-    content-type: text/plain\r\n\r\nthis router has as many connections as limits.connections_max allows";
+    content-type: text/plain\r\n\r\nthis router has as many connections as limits.connections_max and its open files allow";
 
 /// Accepts until told to stop.
 pub(crate) async fn accept(listener: TcpListener, site: Arc<Site>, mut stop: watch::Receiver<bool>) {
     let refusals = Arc::new(Semaphore::new(REFUSALS_MAX));
+    let mut is_failing = false;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.changed() => return,
         };
         let stream = match accepted {
-            Ok((stream, _)) => stream,
+            Ok((stream, _)) => {
+                is_failing = false;
+                stream
+            }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
+                site.metrics.refusals.add(&["accept_failed"], 1);
+                // Said once, until one succeeds: it fails twenty times a second.
+                if !std::mem::replace(&mut is_failing, true) {
+                    tracing::warn!(%error, "connections cannot be accepted; open ones go on");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -79,7 +85,10 @@ async fn refuse(mut stream: TcpStream) {
 
 /// Serves one connection's requests until it ends or one of them takes it over.
 async fn drive(site: Arc<Site>, stream: TcpStream, seat: Seat, mut stop: watch::Receiver<bool>) {
-    if let Err(error) = stream.set_nodelay(true) {
+    let prepared = stream
+        .set_nodelay(true)
+        .and_then(|()| descriptors::lose_when_silent(&stream, site.timings.unacknowledged));
+    if let Err(error) = prepared {
         tracing::debug!(%error, "a connection ended before its first request");
         return;
     }
@@ -102,6 +111,9 @@ async fn drive(site: Arc<Site>, stream: TcpStream, seat: Seat, mut stop: watch::
             Some(takeover) = taken.recv() => break takeover,
             ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => {
                 if let Err(error) = ended {
+                    if let Some(label) = refused_head(&error) {
+                        site.metrics.refusals.add(&[label], 1);
+                    }
                     tracing::debug!(%error, "an HTTP connection ended early");
                     return;
                 }
@@ -115,6 +127,20 @@ async fn drive(site: Arc<Site>, stream: TcpStream, seat: Seat, mut stop: watch::
     };
     let parts = connection.into_parts();
     adopt(&site, parts.io.into_inner(), parts.read_buf, takeover, seat).await;
+}
+
+/// What the end of a connection before or within a request's head is counted under; `None` = its client just
+/// left.
+fn refused_head(error: &hyper::Error) -> Option<&'static str> {
+    if error.is_timeout() {
+        Some("head_timeout")
+    } else if error.is_parse_too_large() {
+        Some("head_too_large")
+    } else if error.is_parse() {
+        Some("bad_head")
+    } else {
+        None
+    }
 }
 
 async fn finish(mut stream: TcpStream) {

@@ -35,7 +35,11 @@ impl Close {
     }
 
     fn too_large() -> Close {
-        Close::new(1009, "Message too large: the bound is request_bytes_max", "message_too_large")
+        Close::new(
+            1009,
+            "Message too large: see limits.request_bytes_max and connection_init_bytes_max",
+            "message_too_large",
+        )
     }
 
     fn not_utf8() -> Close {

@@ -88,7 +88,7 @@ async fn graphql(site: &Site, request: http::Request<Incoming>) -> Routed {
     let asked = match asked {
         Ok(asked) => asked,
         Err((status, text)) => {
-            site.metrics.refusals.add(&["bad_request"], 1);
+            site.metrics.refusals.add(&[request::label(status)], 1);
             return Ok(errors(status, media, &[GraphqlError::new(Code::BadRequest, text)]));
         }
     };

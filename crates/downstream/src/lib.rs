@@ -6,6 +6,7 @@
 mod accept;
 mod auth;
 mod backend;
+mod descriptors;
 #[cfg(test)]
 mod fakes;
 mod frame;

@@ -31,6 +31,10 @@ pub struct Timings {
     pub heartbeat: Duration,
     /// A request head or body that is not there by then ends its connection.
     pub request: Duration,
+    /// How long a client may leave bytes unacknowledged, or its window shut, before its connection is lost
+    /// (TCP_USER_TIMEOUT, to the kernel's retransmissions): the bound on peers that vanished without a word
+    /// and on answers nobody reads. Heartbeats and pings see to it that something is always sent.
+    pub unacknowledged: Duration,
     /// How long a closing connection may take to be read out and to answer.
     pub close: Duration,
 }
@@ -42,6 +46,7 @@ impl Default for Timings {
             ping: Duration::from_secs(25),
             heartbeat: Duration::from_secs(8),
             request: Duration::from_secs(10),
+            unacknowledged: Duration::from_secs(60),
             close: Duration::from_secs(5),
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::accept;
 use crate::backend::{self, Backend};
+use crate::descriptors;
 use crate::guard::Origins;
 use crate::metrics::Metrics;
 use crate::options::Options;
@@ -58,7 +59,7 @@ pub(crate) fn serve_backend(
     });
     let spawn = |id| ShardThread::spawn(ShardId(id), around.clone());
     let shards = (0..options.shards.clamp(1, SHARDS_MAX)).map(spawn).collect::<io::Result<Vec<_>>>()?;
-    let seats = Seats::new(metrics.clone(), limits.connections_max);
+    let seats = Seats::new(metrics.clone(), descriptors::places(limits.connections_max));
     let site = Arc::new(Site {
         backend: backend.clone(),
         authenticator: options.authenticator,

@@ -4,11 +4,20 @@
 use crate::negotiate;
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
 type Refused = (StatusCode, &'static str);
+
+/// What a refusal with this status is counted under.
+pub(super) fn label(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::REQUEST_TIMEOUT => "body_timeout",
+        StatusCode::PAYLOAD_TOO_LARGE => "body_too_large",
+        _ => "bad_request",
+    }
+}
 
 /// Reads a JSON body within its bounds.
 pub(super) async fn from_body(
@@ -21,12 +30,16 @@ pub(super) async fn from_body(
         let text = "send the request as `content-type: application/json`";
         return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
+    const TOO_LARGE: Refused =
+        (StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than limits.request_bytes_max");
+    // By its announced length already: nobody waits for bytes that will not be taken.
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(TOO_LARGE);
+    }
     let read = tokio::time::timeout(patience, Limited::new(body, bytes_max).collect()).await;
     let body = match read {
         Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return Err((StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than limits.request_bytes_max"));
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(TOO_LARGE),
         Ok(Err(_)) => return Err((StatusCode::BAD_REQUEST, "the body ended early")),
         Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
     };

@@ -2,6 +2,7 @@
 //! Owns no protocol detail that a table elsewhere already pins.
 
 mod back_pressure;
+mod bounds;
 mod event_stream;
 mod over_http;
 mod over_websocket;

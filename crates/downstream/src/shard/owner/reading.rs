@@ -67,7 +67,7 @@ impl Owner {
 
     /// Acts on every whole frame; returns how many bytes those were.
     fn consume(&mut self, id: ConnectionId, bytes: &mut [u8]) -> usize {
-        let payload_max = self.around.limits.request_bytes_max;
+        let limits = self.around.limits.clone();
         let mut at = 0;
         loop {
             let Some(connection) = self.find(id) else { return bytes.len() };
@@ -78,6 +78,10 @@ impl Owner {
                 return bytes.len();
             }
             let Protocol::WebSocket(web_socket) = &mut connection.protocol else { return bytes.len() };
+            let payload_max = match web_socket.phase {
+                Phase::Acknowledged => limits.request_bytes_max,
+                Phase::Opened | Phase::Authenticating => limits.connection_init_bytes_max,
+            };
             let message = match frame::parse(&mut bytes[at..], payload_max) {
                 Ok(None) => return at,
                 Ok(Some((frame, used))) => {
