@@ -37,8 +37,8 @@ export const providers = {
   memory: () => ({ providers: { memory: [{ id: "default" }] } }),
 };
 
-export async function listeners() {
-  const [port, adminPort] = [await freePort(), await freePort()];
+export async function listeners(at) {
+  const [port, adminPort] = [at ?? await freePort(), await freePort()];
   return {
     port,
     adminPort,
@@ -46,9 +46,9 @@ export async function listeners() {
   };
 }
 
-/** `tidegate serve` with this configuration; returns once it lives (not: once its brokers are up). */
-export async function serve(into, supergraph, config, args = []) {
-  const { port, adminPort, config: listen } = await listeners();
+/** `tidegate serve` with this configuration; returns once it lives (not: once its brokers are up). `at` is its port. */
+export async function serve(into, supergraph, config, args = [], at = undefined) {
+  const { port, adminPort, config: listen } = await listeners(at);
   const file = join(into, `tidegate-${port}.yaml`);
   await writeFile(file, JSON.stringify({ ...listen, ...config }, null, 2));
   const running = start(TIDEGATE, ["serve", "-c", file, "-s", supergraph, ...args]);

@@ -111,7 +111,9 @@ async fn drive(site: Arc<Site>, stream: TcpStream, seat: Seat, mut stop: watch::
             Some(takeover) = taken.recv() => break takeover,
             ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => {
                 if let Err(error) = ended {
-                    if let Some(label) = refused_head(&error) {
+                    // Idle between requests is no refusal.
+                    let is_idle = connection.into_parts().read_buf.is_empty();
+                    if let Some(label) = refused_head(&error, is_idle) {
                         site.metrics.refusals.add(&[label], 1);
                     }
                     tracing::debug!(%error, "an HTTP connection ended early");
@@ -131,9 +133,9 @@ async fn drive(site: Arc<Site>, stream: TcpStream, seat: Seat, mut stop: watch::
 
 /// What the end of a connection before or within a request's head is counted under; `None` = its client just
 /// left.
-fn refused_head(error: &hyper::Error) -> Option<&'static str> {
+fn refused_head(error: &hyper::Error, is_idle: bool) -> Option<&'static str> {
     if error.is_timeout() {
-        Some("head_timeout")
+        (!is_idle).then_some("head_timeout")
     } else if error.is_parse_too_large() {
         Some("head_too_large")
     } else if error.is_parse() {

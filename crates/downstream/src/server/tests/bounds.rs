@@ -50,6 +50,7 @@ fn an_idle_kept_connection_ends() {
     let mut client = Client::send_to(world.address, "GET /nothing HTTP/1.1\r\nhost: h\r\n\r\n");
     assert!(client.rest().starts_with("HTTP/1.1 404"));
     world.runtime.block_on(world.all_gone());
+    assert!(!world.metrics().contains("refusals_total{"), "nothing was refused: {}", world.metrics());
 }
 
 #[test]
