@@ -46,8 +46,8 @@ fn affordable(connections_max: usize, open_files: Option<u64>) -> usize {
             connections_max,
             open_files,
             places,
-            "fewer clients than `limits.connections_max` will be accepted: raise the hard limit on open files \
-             (`ulimit -Hn`, LimitNOFILE= of systemd), or set the bound lower"
+            "fewer clients than `limits.connections_max` will be accepted: raise the hard limit on open \
+             files (`ulimit -Hn`, LimitNOFILE= of systemd), or set the bound lower"
         );
     }
     places.min(connections_max)
