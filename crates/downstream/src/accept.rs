@@ -26,8 +26,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Ends with the connection, so it needs no length.
 const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\n\
-    content-type: text/plain\r\n\r\nthis router has as many connections as limits.connections_max and its open files \
-    allow";
+    content-type: text/plain\r\n\r\nno place is left: limits.connections_max, or the limit on open files";
 
 /// Accepts until told to stop.
 pub(crate) async fn accept(listener: TcpListener, site: Arc<Site>, mut stop: watch::Receiver<bool>) {
