@@ -1,6 +1,7 @@
 //! A seeded world around the real engine: a broker, a subgraph, clients and hooks that misbehave by plan.
 //! Owns the fakes, the chaos and the checkers; for tests only, on one thread, under a paused clock.
 
+pub mod bench;
 pub mod broker;
 pub mod client;
 pub mod hooks;

@@ -1,94 +1,18 @@
 //! Named behaviours of the real engine, each on fakes and a paused clock: sharing, the seam, hooks that fail, ends.
 
 use async_trait::async_trait;
-use engine::outbox::{End, Member, MemberId, Overflow, Shard};
+use engine::outbox::{End, Overflow};
 use engine::port::{Admission, Failure, Hook, Policy, Publish, Refusal, Select, Selection, Start};
-use engine::snapshot::Provider;
-use engine::{Engine, Event, Identity, Limits, Request, Snapshot, Subscription, View};
+use engine::{Event, Identity, Limits, Request, View};
 use graph::Object;
-use graph::events::Transport;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use testkit::broker::{BrokerHandle, FakeBroker};
-use testkit::client::{FakeShard, Record};
-use testkit::schema::supergraph;
-use testkit::subgraph::FakeSubgraph;
+use testkit::bench::{Bench, EVERY, order, settle};
+use testkit::broker::FakeBroker;
 
-/// One engine with its surroundings.
-struct Bench {
-    engine: Arc<Engine>,
-    broker: Arc<FakeBroker>,
-    subgraph: Arc<FakeSubgraph>,
-    shard: Arc<FakeShard>,
-    named: u64,
-}
-
-impl Bench {
-    fn new(hooks: Vec<Arc<dyn Hook>>) -> Bench {
-        Bench::with(hooks, Limits::default(), HashMap::new())
-    }
-
-    fn with(hooks: Vec<Arc<dyn Hook>>, limits: Limits, overflow: HashMap<String, Overflow>) -> Bench {
-        let (broker, subgraph) = (Arc::new(FakeBroker::default()), Arc::new(FakeSubgraph::new(1, 0, 5)));
-        let provider = Provider {
-            id: "default".into(),
-            transport: Transport::Any,
-            broker: Arc::new(BrokerHandle(broker.clone())),
-        };
-        let snapshot = Snapshot {
-            supergraph: supergraph(),
-            subgraphs: HashMap::from([("orders".to_owned(), subgraph.clone() as Arc<_>)]),
-            providers: vec![provider],
-            hooks,
-            overflow,
-        };
-        let engine = Engine::new(snapshot, limits);
-        Bench { engine, broker, subgraph, shard: Arc::new(FakeShard::new(0, 1, 0)), named: 0 }
-    }
-
-    async fn subscribe(&mut self, who: &str, query: &str) -> Result<(MemberId, Subscription), String> {
-        self.named += 1;
-        let id = MemberId(self.named);
-        let request = Request::from_json(json!({ "query": query })).expect("well formed");
-        let identity = Identity { claims: Arc::new(json!({ "sub": who })), ..Identity::default() };
-        let told = |errors: Vec<graph::error::GraphqlError>| errors[0].message.clone();
-        let prepared = self.engine.prepare(request, identity).await.map_err(told)?;
-        let shard: Arc<dyn Shard> = self.shard.clone();
-        let joined = self.engine.subscribe(prepared, Member { id, shard }).await.map_err(told)?;
-        Ok((id, joined))
-    }
-
-    fn publish(&self, event: Value) {
-        self.broker.send("orders.north", event.to_string().into());
-    }
-
-    fn record(&self, id: MemberId) -> Record {
-        self.shard.record(id)
-    }
-
-    fn payloads(&self, id: MemberId) -> Vec<Value> {
-        let payloads = self.record(id).payloads;
-        payloads.iter().map(|json| serde_json::from_slice(json).expect("payloads are JSON")).collect()
-    }
-
-    fn numbers(&self, id: MemberId, field: &str) -> Vec<u64> {
-        self.payloads(id).iter().filter_map(|payload| payload["data"][field]["n"].as_u64()).collect()
-    }
-}
-
-fn order(n: u64) -> Value {
-    json!({ "__typename": "Order", "id": "7", "n": n, "customer": "ada" })
-}
-
-/// The clock is paused: this returns once nothing is left to do before then.
-async fn settle() {
-    tokio::time::sleep(Duration::from_secs(30)).await;
-}
-
-const EVERY: &str = r#"subscription { everyOrder(region: "north") { n status } }"#;
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_identical_subscribers_cost_one_broker_subscription_and_one_fetch_per_event() {
