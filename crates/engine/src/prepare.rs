@@ -1,6 +1,7 @@
 //! Request text → a prepared operation, made once per text and name and kept.
 //! Owns the cache and its bound; what preparing means is `graph`.
 
+use crate::hook::Plugged;
 use crate::identity::Identity;
 use crate::limits::Limits;
 use crate::resolve::Resolver;
@@ -24,6 +25,7 @@ pub struct Prepared {
     pub(crate) generation: u64,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) resolver: Arc<Resolver>,
+    pub(crate) hooks: Arc<Vec<Arc<Plugged>>>,
 }
 
 impl Prepared {

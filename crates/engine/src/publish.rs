@@ -1,7 +1,7 @@
 //! A mutation's event field: arguments → `on_publish` → the broker's word that it has the message.
 //! Owns the publishing path; success is never said before the broker said it.
 
-use crate::hook::fenced;
+use crate::hook::{HookFault, fenced};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::port::{BrokerError, Outgoing, Publish};
@@ -73,22 +73,23 @@ impl EventPublisher<'_> {
 
     /// Each hook sees what the one before made of it. A refusal's reason reaches the client.
     async fn ask_hooks(&self, mut publish: Publish) -> Result<Publish, GraphqlError> {
-        for hook in &self.prepared.snapshot.hooks {
-            let policy = hook.policy();
+        for hook in self.prepared.hooks.iter() {
+            let policy = hook.policy().map_err(|fault| self.refused(&publish, &fault))?;
             if !policy.is_for(&publish.field) {
                 continue;
             }
             tracing::trace!(target: "way", step = "Hook::on_publish");
             let timeout = policy.timeout.unwrap_or(self.limits.hook_timeout);
-            let asked = hook.on_publish(&publish);
-            let payload =
-                fenced(&**hook, "on_publish", timeout, self.metrics, asked).await.map_err(|fault| {
-                    self.metrics.publishes.add(&[&publish.provider, "refused"], 1);
-                    GraphqlError::new(Code::PublishRefused, fault.reason())
-                })?;
-            publish.payload = payload;
+            let asked = async { hook.hook.on_publish(&publish).await };
+            let payload = fenced(hook, "on_publish", timeout, self.metrics, asked).await;
+            publish.payload = payload.map_err(|fault| self.refused(&publish, &fault))?;
         }
         Ok(publish)
+    }
+
+    fn refused(&self, publish: &Publish, fault: &HookFault) -> GraphqlError {
+        self.metrics.publishes.add(&[&publish.provider, "refused"], 1);
+        GraphqlError::new(Code::PublishRefused, fault.reason())
     }
 
     fn outcome(&self, provider: &str, sent: Result<(), BrokerError>) -> Result<Value, GraphqlError> {

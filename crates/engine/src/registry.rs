@@ -3,7 +3,8 @@
 
 use crate::metrics::Metrics;
 use crate::outbox::End;
-use crate::trigger::join::Join;
+use crate::seat::Seat;
+use crate::trigger::join::{Join, Subscription};
 use crate::trigger::key::{Roster, TriggerId, TriggerKey};
 use crate::trigger::{Mail, Trigger, TriggerParts};
 use futures::FutureExt;
@@ -23,6 +24,8 @@ pub(crate) struct Registry {
 struct Entries {
     by_key: IndexMap<TriggerKey, Entry>,
     started: u64,
+    /// A join that comes later is refused: the drain would not see its trigger.
+    draining: bool,
 }
 
 struct Entry {
@@ -38,15 +41,21 @@ impl Registry {
         Arc::new(Registry { entries: Mutex::default(), alive, metrics })
     }
 
-    /// Sends a join to its trigger; `parts` starts one where none runs.
+    /// Sends a join to its trigger; `parts` starts one where none runs. What is returned leaves when dropped, also
+    /// before the join is answered.
     pub(crate) fn join(
         self: &Arc<Self>,
         key: &TriggerKey,
         parts: impl FnOnce() -> TriggerParts,
-        join: impl FnOnce(mpsc::UnboundedSender<Mail>) -> Join,
-    ) {
+        join: Join,
+        seat: Seat,
+    ) -> Option<Subscription> {
         let mut entries = self.lock();
-        let Entries { by_key, started } = &mut *entries;
+        let Entries { by_key, started, draining } = &mut *entries;
+        if *draining {
+            join.refuse(&End::Drain);
+            return None;
+        }
         let entry = by_key.entry(key.clone()).or_insert_with(|| {
             *started += 1;
             let (mailbox, mail) = mpsc::unbounded_channel();
@@ -54,24 +63,23 @@ impl Registry {
             Entry { trigger: TriggerId(*started), mailbox, joins: 0 }
         });
         entry.joins += 1;
-        let join = Box::new(join(entry.mailbox.clone()));
-        if let Err(mpsc::error::SendError(Mail::Join(join))) = entry.mailbox.send(Mail::Join(join)) {
+        let held = Subscription::new(join.id, entry.mailbox.clone(), seat);
+        if let Err(mpsc::error::SendError(Mail::Join(join))) = entry.mailbox.send(Mail::Join(Box::new(join))) {
             // An entry is taken out before its trigger closes the mailbox, under this lock.
             join.refuse(&End::Complete);
         }
+        Some(held)
     }
 
     fn start(self: &Arc<Self>, mut trigger: Trigger) {
-        let registry = self.clone();
-        self.alive.send_modify(|alive| *alive += 1);
-        Metrics::shift(&self.metrics.triggers_active, 1);
+        let alive = Alive::new(self);
         tokio::spawn(async move {
+            // Dropped last, whatever happens: a drain waits for it.
+            let _alive = alive;
             if AssertUnwindSafe(trigger.run()).catch_unwind().await.is_err() {
                 trigger.give_up().await;
             }
             drop(trigger);
-            Metrics::shift(&registry.metrics.triggers_active, -1);
-            registry.alive.send_modify(|alive| *alive -= 1);
         });
     }
 
@@ -81,16 +89,37 @@ impl Registry {
 
     /// Ends every trigger and waits until the last has said its last.
     pub(crate) async fn drain(&self) {
-        for entry in self.lock().by_key.values() {
+        let mut entries = self.lock();
+        entries.draining = true;
+        for entry in entries.by_key.values() {
             // A trigger that is at its end already needs no telling.
             _ = entry.mailbox.send(Mail::Drain);
         }
+        drop(entries);
         let mut alive = self.alive.subscribe();
         _ = alive.wait_for(|alive| *alive == 0).await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One trigger's task, counted for as long as it is there.
+struct Alive(Arc<Registry>);
+
+impl Alive {
+    fn new(registry: &Arc<Registry>) -> Alive {
+        registry.alive.send_modify(|alive| *alive += 1);
+        Metrics::shift(&registry.metrics.triggers_active, 1);
+        Alive(registry.clone())
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        Metrics::shift(&self.0.metrics.triggers_active, -1);
+        self.0.alive.send_modify(|alive| *alive -= 1);
     }
 }
 

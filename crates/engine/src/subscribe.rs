@@ -1,15 +1,16 @@
 //! One subscribe: bind, render, `on_subscribe`, join. Authorised before it joins (invariant 10).
 //! Owns what a subscription is made of; membership and delivery are the trigger's.
 
-use crate::hook::fenced;
-use crate::identity::{Identity, Part, View};
+use crate::hook::{HookFault, Plugged, fenced};
+use crate::identity::{Identity, Part, ShareKey, View};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::outbox::Member;
-use crate::port::{Admission, Hook, Initial, Start};
+use crate::port::{Admission, Initial, Start};
 use crate::prepare::Prepared;
 use crate::registry::Registry;
 use crate::request::one;
+use crate::seat::{Seat, Seats};
 use crate::snapshot::Provider;
 use crate::trigger::group::{GroupKey, SubscriptionId};
 use crate::trigger::join::{Join, Subscription};
@@ -17,7 +18,6 @@ use crate::trigger::key::TriggerKey;
 use crate::trigger::round::{Recipe, Selector};
 use crate::trigger::{Receiver, TriggerParts};
 use graph::Object;
-use graph::condition::Condition;
 use graph::error::{Code, GraphqlError};
 use graph::plan::EventRoot;
 use graph::template::{Scope, SubjectRule};
@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 type Refused = Vec<GraphqlError>;
 
 /// An `Initial` with the hook it came from and the time it has.
-type Lead = Option<(Arc<dyn Hook>, Initial, Duration)>;
+type Lead = Option<(Arc<Plugged>, Initial, Duration)>;
 
 /// The way of a subscription into its trigger.
 pub(crate) struct Entrance {
@@ -38,11 +38,12 @@ pub(crate) struct Entrance {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) registry: Arc<Registry>,
     named: AtomicU64,
+    seats: Seats,
 }
 
 impl Entrance {
     pub(crate) fn new(limits: Arc<Limits>, metrics: Arc<Metrics>) -> Entrance {
-        Entrance { limits, registry: Registry::new(metrics.clone()), metrics, named: AtomicU64::new(0) }
+        Entrance { limits, registry: Registry::new(metrics.clone()), metrics, named: AtomicU64::new(0), seats: Seats::default() }
     }
 
     pub(crate) async fn join(&self, prepared: Prepared, member: Member) -> Result<Subscription, Refused> {
@@ -51,6 +52,9 @@ impl Entrance {
                 Code::BadRequest,
                 "this field is no live field: subgraph streams are not served by this build",
             )
+        })?;
+        let seat = self.seats.take(self.limits.subscriptions_max).ok_or_else(|| {
+            one(Code::TooManySubscriptions, "this router holds as many subscriptions as it may")
         })?;
         let provider = self.provider(&prepared, root)?;
         let arguments = root.arguments(&prepared.variables)?;
@@ -62,8 +66,16 @@ impl Entrance {
             self.ask_hooks(&prepared, root, &provider, subjects, arguments.clone()).await?;
         let key = self.trigger_key(&prepared, root, &provider, subjects);
         let (reply, answer) = oneshot::channel();
-        self.send(&prepared, root, provider, key, condition, member, lead, reply);
-        answer.await.unwrap_or_else(|_gone| Err(one(Code::InternalServerError, "the event stream ended")))
+        let (recipe, share) = self.recipe(&prepared, root);
+        let id = SubscriptionId(self.named.fetch_add(1, Ordering::Relaxed));
+        let group = GroupKey::Shared { operation: prepared.operation_id, share };
+        let recipe = Arc::new(recipe);
+        let join = Join { id, member, key: group, recipe, condition, initial: lead, reply };
+        // Held while the answer is awaited: whoever gives up before it comes has left.
+        let held = self.send(&prepared, provider, &key, join, seat);
+        let ended = || one(Code::InternalServerError, "the event stream ended");
+        answer.await.unwrap_or_else(|_gone| Err(ended()))?;
+        held.ok_or_else(ended)
     }
 
     fn provider(&self, prepared: &Prepared, root: &EventRoot) -> Result<Provider, Refused> {
@@ -87,18 +99,18 @@ impl Entrance {
         subjects: Vec<String>,
         arguments: Object,
     ) -> Result<(Vec<String>, Lead), Refused> {
+        let refused = |fault: HookFault| one(Code::SubscriptionRefused, &fault.reason());
         let (mut start, mut lead) = (self.start(prepared, root, provider, subjects, arguments), None);
-        for hook in &prepared.snapshot.hooks {
-            let policy = hook.policy();
+        for hook in prepared.hooks.iter() {
+            let policy = hook.policy().map_err(refused)?;
             if !policy.is_for(&root.field) {
                 continue;
             }
             tracing::trace!(target: "way", step = "Hook::on_subscribe");
             let timeout = policy.timeout.unwrap_or(self.limits.hook_timeout);
-            let asked = hook.on_subscribe(&start);
-            let admission = fenced(&**hook, "on_subscribe", timeout, &self.metrics, asked).await;
-            let Admission { subjects, initial } =
-                admission.map_err(|fault| one(Code::SubscriptionRefused, &fault.reason()))?;
+            let asked = async { hook.hook.on_subscribe(&start).await };
+            let admission = fenced(hook, "on_subscribe", timeout, &self.metrics, asked).await;
+            let Admission { subjects, initial } = admission.map_err(refused)?;
             if let Some(subjects) = subjects {
                 start.subjects = subjects;
             }
@@ -141,11 +153,9 @@ impl Entrance {
     ) -> TriggerKey {
         subjects.sort_unstable();
         subjects.dedup();
-        let hooks = prepared.snapshot.hooks.iter().enumerate();
-        let receives = |hook: &Arc<dyn Hook>| {
-            let policy = hook.policy();
-            policy.receives && policy.is_for(&root.field)
-        };
+        let hooks = prepared.hooks.iter().enumerate();
+        let receives =
+            |hook: &Plugged| hook.policy_for(&root.field).is_some_and(|policy| policy.receives);
         TriggerKey {
             transport: provider.transport,
             provider: provider.id.clone(),
@@ -156,23 +166,15 @@ impl Entrance {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the last step takes what all the steps before made")]
     fn send(
         &self,
         prepared: &Prepared,
-        root: &EventRoot,
         provider: Provider,
-        key: TriggerKey,
-        condition: Option<Condition>,
-        member: Member,
-        initial: Lead,
-        reply: oneshot::Sender<Result<Subscription, Refused>>,
-    ) {
+        key: &TriggerKey,
+        join: Join,
+        seat: Seat,
+    ) -> Option<Subscription> {
         tracing::trace!(target: "way", step = "Registry::join");
-        let (recipe, view) = self.recipe(prepared, root);
-        let share = view.of(&prepared.identity, &prepared.variables).share_key();
-        let group = GroupKey::Shared { operation: prepared.operation_id, share };
-        let id = SubscriptionId(self.named.fetch_add(1, Ordering::Relaxed));
         let parts = || TriggerParts {
             key: key.clone(),
             provider,
@@ -181,30 +183,21 @@ impl Entrance {
             metrics: self.metrics.clone(),
             roster: self.registry.clone(),
         };
-        self.registry.join(&key, parts, |mailbox| Join {
-            id,
-            member,
-            key: group,
-            recipe: Arc::new(recipe),
-            condition,
-            initial,
-            mailbox,
-            reply,
-        });
+        self.registry.join(key, parts, join, seat)
     }
 
     fn receivers(&self, prepared: &Prepared, at: &[usize]) -> Vec<Receiver> {
-        let hooks = at.iter().filter_map(|at| prepared.snapshot.hooks.get(*at));
-        let receiver = |hook: &Arc<dyn Hook>| {
-            let policy = hook.policy();
+        let hooks = at.iter().filter_map(|at| prepared.hooks.get(*at));
+        let receiver = |hook: &Arc<Plugged>| {
+            let policy = hook.policy().ok()?;
             let timeout = policy.timeout.unwrap_or(self.limits.hook_timeout);
-            Receiver { hook: hook.clone(), on_failure: policy.on_failure, timeout }
+            Some(Receiver { hook: hook.clone(), on_failure: policy.on_failure, timeout })
         };
-        hooks.map(receiver).collect()
+        hooks.filter_map(receiver).collect()
     }
 
     /// How this subscription's responses are made, and all that takes part in making them reads.
-    fn recipe(&self, prepared: &Prepared, root: &EventRoot) -> (Recipe, View) {
+    fn recipe(&self, prepared: &Prepared, root: &EventRoot) -> (Recipe, ShareKey) {
         let (identity, operation) = (&prepared.identity, &prepared.operation);
         let forwards =
             if operation.plan.node.is_some() { prepared.resolver.forwarded() } else { Part::Nothing };
@@ -212,9 +205,8 @@ impl Entrance {
         let reads = Part::Only(operation.variables_read.clone());
         let mut view = forwards.joined(&View { variables: reads, ..View::default() });
         let mut selectors = Vec::new();
-        for hook in &prepared.snapshot.hooks {
-            let policy = hook.policy();
-            if policy.selects && policy.is_for(&root.field) {
+        for hook in prepared.hooks.iter() {
+            if let Some(policy) = hook.policy_for(&root.field).filter(|policy| policy.selects) {
                 view = view.joined(&policy.view);
                 selectors.push(Selector {
                     hook: hook.clone(),
@@ -235,7 +227,7 @@ impl Entrance {
             overflow: prepared.snapshot.overflow.get(&root.field).copied().unwrap_or_default(),
             metrics: self.metrics.clone(),
         };
-        (recipe, view)
+        (recipe, view.of(identity, &prepared.variables).share_key())
     }
 }
 

@@ -12,11 +12,12 @@ pub(crate) mod pipeline;
 pub(crate) mod receive;
 pub(crate) mod round;
 
-use crate::event::Position;
+use crate::event::{Event, Position};
+use crate::hook::Plugged;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::outbox::{End, ShardTurn};
-use crate::port::{Batch, BrokerError, Failure, Hook, Source, Subscribe};
+use crate::outbox::{End, Overflow, ShardTurn};
+use crate::port::{Batch, BrokerError, Failure, Source, Subscribe};
 use crate::snapshot::Provider;
 use futures::future::BoxFuture;
 use graph::error::{Code, GraphqlError};
@@ -26,7 +27,7 @@ use key::{Roster, TriggerId, TriggerKey};
 use pipeline::Ticket;
 use receive::{Faults, Received};
 use round::Outcome;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,8 @@ enum Turn {
     Opened(Result<Box<dyn Source>, BrokerError>),
     Pulled(Option<Batch>),
     Received(Received),
+    /// A received event may be begun.
+    Due,
     Finished(Finished),
     Lingered,
     /// The registry let go of the trigger.
@@ -64,7 +67,7 @@ enum Finished {
 
 /// The `on_receive` hooks of a trigger's snapshot, with their policies.
 pub(crate) struct Receiver {
-    pub(crate) hook: Arc<dyn Hook>,
+    pub(crate) hook: Arc<Plugged>,
     pub(crate) on_failure: Failure,
     pub(crate) timeout: Duration,
 }
@@ -87,10 +90,12 @@ pub(crate) struct Trigger {
     /// Times in a row that the broker did not take the subscription.
     failures: u32,
     /// Joins that came before the source stood.
-    early: Vec<Join>,
+    early: BTreeMap<SubscriptionId, Join>,
     source: Option<Box<dyn Source>>,
     /// A batch between `next` and `start`; nothing is pulled meanwhile, so batches keep their order.
     receiving: Option<BoxFuture<'static, Received>>,
+    /// Received events whose rounds have not been made yet; nothing is pulled meanwhile either.
+    received: VecDeque<(Event, Arc<()>)>,
     groups: Groups,
     tasks: JoinSet<Finished>,
     /// Events not yet acknowledged, in source order; one is done when nobody else holds its token.
@@ -111,9 +116,10 @@ impl Trigger {
             mailbox,
             opening: None,
             failures: 0,
-            early: Vec::new(),
+            early: BTreeMap::new(),
             source: None,
             receiving: None,
+            received: VecDeque::new(),
             groups,
             tasks: JoinSet::new(),
             unacked: VecDeque::new(),
@@ -128,17 +134,30 @@ impl Trigger {
         self.opening = Some(self.open_after(Duration::ZERO));
         let end = loop {
             let flow = match self.turn().await {
-                Turn::Mail(Mail::Join(join)) => self.join(*join),
-                Turn::Mail(Mail::Leave(id)) => self.release(id),
+                Turn::Mail(Mail::Join(join)) => {
+                    self.join(*join);
+                    None
+                }
+                Turn::Mail(Mail::Leave(id)) => {
+                    self.release(id);
+                    None
+                }
                 Turn::Mail(Mail::Drain) => Some(End::Drain),
                 Turn::Opened(opened) => self.open(opened),
-                Turn::Pulled(batch) => self.receive(batch),
-                Turn::Received(received) => self.start(received).await,
+                Turn::Pulled(batch) => self.receive(batch).await,
+                Turn::Received(received) => self.take_in(received),
+                Turn::Due => {
+                    self.start().await;
+                    None
+                }
                 Turn::Finished(Finished::Round { group, ticket, settled }) => {
                     self.settle(group, ticket, settled).await;
                     None
                 }
-                Turn::Finished(Finished::Initial(loaded)) => self.lead_in(loaded).await,
+                Turn::Finished(Finished::Initial(loaded)) => {
+                    self.lead_in(loaded).await;
+                    None
+                }
                 Turn::Lingered => self.retire(),
                 Turn::Released => Some(End::Complete),
             };
@@ -154,8 +173,9 @@ impl Trigger {
     /// Waits for what happens next. Biased, so that a run can be repeated: people first, then what frees room,
     /// then new work.
     async fn turn(&mut self) -> Turn {
-        let may_pull =
-            self.receiving.is_none() && !self.groups.all_behind(self.parts.limits.group_backlog_max);
+        let has_room = !self.groups.all_behind(self.parts.limits.group_backlog_max);
+        let may_start = has_room && !self.received.is_empty();
+        let may_pull = has_room && self.received.is_empty() && self.receiving.is_none();
         tokio::select! {
             biased;
             mail = self.mailbox.recv() => mail.map_or(Turn::Released, Turn::Mail),
@@ -164,6 +184,7 @@ impl Trigger {
             }
             opened = ready(&mut self.opening) => Turn::Opened(opened),
             events = ready(&mut self.receiving) => Turn::Received(events),
+            () = std::future::ready(()), if may_start => Turn::Due,
             batch = pull(&mut self.source), if may_pull => Turn::Pulled(batch),
             () = wait(&mut self.lingering) => Turn::Lingered,
         }
@@ -189,7 +210,7 @@ impl Trigger {
         let error = match opened {
             Ok(source) => {
                 self.source = Some(source);
-                for join in std::mem::take(&mut self.early) {
+                for join in std::mem::take(&mut self.early).into_values() {
                     self.admit(join);
                 }
                 return None;
@@ -202,8 +223,6 @@ impl Trigger {
             let message = format!("the event broker refused the subscription (provider `{provider}`)");
             return Some(End::Errors(vec![GraphqlError::new(Code::DownstreamServiceError, message)]));
         }
-        // The broker is away: who waits goes on waiting, who left is let go.
-        self.early.retain(|join| !join.is_abandoned());
         let pause = REOPEN_FIRST * 2_u32.saturating_pow(self.failures);
         self.failures += 1;
         self.opening = Some(self.open_after(pause.min(REOPEN_MAX)));
@@ -211,7 +230,7 @@ impl Trigger {
     }
 
     /// Takes a batch in: parse, then `on_receive`, beside the loop.
-    fn receive(&mut self, batch: Option<Batch>) -> Option<End> {
+    async fn receive(&mut self, batch: Option<Batch>) -> Option<End> {
         let Some(batch) = batch else {
             let reason = self.source.as_ref().map(|source| source.end_reason()).unwrap_or_default();
             tracing::warn!(provider = &*self.parts.provider.id, reason, "source ended");
@@ -221,6 +240,11 @@ impl Trigger {
         tracing::trace!(target: "way", step = "Source::next");
         let lost = self.source.as_mut().map_or(0, |source| source.dropped());
         self.faults.count_lost(lost, &self.parts.key.subjects);
+        if lost > 0 {
+            // Nobody knows any more whom they were for.
+            let audience = self.groups.everyone();
+            self.tell(overflow::Lost { audience, events: lost, disconnect: false }).await;
+        }
         let (events, tokens) = self.faults.parse(batch, self.parts.limits.event_bytes_max);
         self.unacked.extend(tokens);
         if self.parts.receivers.is_empty() {
@@ -232,28 +256,33 @@ impl Trigger {
         None
     }
 
-    /// Begins the rounds of each event: select, split, and into the pipelines.
-    async fn start(&mut self, received: Received) -> Option<End> {
+    fn take_in(&mut self, received: Received) -> Option<End> {
         self.receiving = None;
-        let events = match received {
-            Ok(events) => events,
-            Err(error) => return Some(End::Errors(vec![error])),
-        };
-        for (event, pending) in events {
-            tracing::trace!(target: "way", step = "FilterIndex::select");
-            let selected = self.groups.select(&event.payload);
-            let selected = self.seam(&event, selected);
-            tracing::trace!(target: "way", step = "Groups::split");
-            self.faults.next_event();
-            for (group, audience) in self.groups.split(selected) {
-                let waiting = Waiting { event: event.clone(), audience, pending: pending.clone() };
-                self.offer(group, waiting).await;
+        match received {
+            Ok(events) => {
+                self.received.extend(events);
+                None
             }
+            Err(error) => Some(End::Errors(vec![error])),
         }
-        None
     }
 
-    async fn offer(&mut self, id: GroupId, waiting: Waiting) {
+    /// Begins the rounds of one event: select, split, and into the pipelines. One at a time, so that a group which
+    /// still has room when a batch is pulled does not lose the rest of the batch for want of it.
+    async fn start(&mut self) {
+        let Some((event, pending)) = self.received.pop_front() else { return };
+        tracing::trace!(target: "way", step = "FilterIndex::select");
+        let selected = self.groups.select(&event.payload);
+        let selected = self.seam(&event, selected);
+        tracing::trace!(target: "way", step = "Groups::split");
+        self.faults.next_event();
+        for (group, audience) in self.groups.split(selected) {
+            let (event, pending) = (event.clone(), Some(pending.clone()));
+            self.offer(group, Waiting { event, audience, entity: None, pending }).await;
+        }
+    }
+
+    async fn offer(&mut self, id: GroupId, mut waiting: Waiting) {
         let Some(group) = self.groups.group_mut(id) else { return };
         if !self.faults.passes(&group.recipe, &waiting.event) {
             return;
@@ -261,8 +290,11 @@ impl Trigger {
         if group.recipe.is_immediate() && group.pipeline.is_idle() {
             // Nothing to wait for and nothing before it: no task, no queue.
             let outcome = group.recipe.clone().run(waiting.event, false).await;
-            let settled = Settled { outcome, audience: waiting.audience, pending: Some(waiting.pending) };
+            let settled = Settled { outcome, audience: waiting.audience, pending: waiting.pending };
             return self.deliver(settled).await;
+        }
+        if group.recipe.overflow == Overflow::Conflate {
+            waiting.entity = group.recipe.root().entity_key(waiting.event.object());
         }
         let backlog_max = self.parts.limits.group_backlog_max;
         let lost = overflow::make_room(group, &waiting, backlog_max);
@@ -280,13 +312,14 @@ impl Trigger {
         let Some(group) = self.groups.group_mut(id) else { return };
         while let Some((ticket, waiting)) = group.pipeline.begin() {
             let recipe = group.recipe.clone();
-            let covered =
-                group.floor.as_mut().is_some_and(|floor| join::covers(floor, &recipe, &waiting.event));
+            let is_initial = waiting.pending.is_none();
+            let covered = !is_initial
+                && group.floor.as_mut().is_some_and(|floor| join::covers(floor, &recipe, &waiting.event));
             self.tasks.spawn(async move {
-                let Waiting { event, audience, pending } = waiting;
+                let Waiting { event, audience, pending, .. } = waiting;
                 let outcome =
-                    if covered { Outcome::Dropped("covered") } else { recipe.run(event, false).await };
-                let settled = Settled { outcome, audience, pending: Some(pending) };
+                    if covered { Outcome::Dropped("covered") } else { recipe.run(event, is_initial).await };
+                let settled = Settled { outcome, audience, pending };
                 Finished::Round { group: id, ticket, settled }
             });
         }
@@ -343,11 +376,11 @@ impl Trigger {
         }
     }
 
-    fn release(&mut self, id: SubscriptionId) -> Option<End> {
+    fn release(&mut self, id: SubscriptionId) {
+        self.early.remove(&id);
         if self.groups.remove(id).is_some() {
             self.count_gone("left");
         }
-        None
     }
 
     fn count_gone(&self, reason: &str) {
@@ -405,7 +438,7 @@ impl Trigger {
             self.count_gone(reason(&end));
         }
         self.mailbox.close();
-        let mut late = std::mem::take(&mut self.early);
+        let mut late: Vec<Join> = std::mem::take(&mut self.early).into_values().collect();
         while let Some(mail) = self.mailbox.recv().await {
             if let Mail::Join(join) = mail {
                 late.push(*join);

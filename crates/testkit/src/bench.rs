@@ -47,6 +47,18 @@ impl Bench {
         Bench { engine, broker, subgraph, shard: Arc::new(FakeShard::new(0, 1, 0)), named: 0 }
     }
 
+    /// The same engine and what is around it, for another task.
+    pub fn another(&mut self) -> Bench {
+        self.named += 1_000;
+        Bench {
+            engine: self.engine.clone(),
+            broker: self.broker.clone(),
+            subgraph: self.subgraph.clone(),
+            shard: self.shard.clone(),
+            named: self.named,
+        }
+    }
+
     pub async fn subscribe(&mut self, who: &str, query: &str) -> Result<(MemberId, Subscription), String> {
         self.named += 1;
         let id = MemberId(self.named);

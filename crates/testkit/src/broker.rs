@@ -25,6 +25,8 @@ struct State {
     sequence: u64,
     is_down: bool,
     acked: BTreeMap<u64, u64>,
+    /// Messages lost by sources that were full, not told yet.
+    lost: u64,
 }
 
 struct Queue {
@@ -51,6 +53,16 @@ impl FakeBroker {
     pub fn set_down(&self, is_down: bool) {
         self.lock().is_down = is_down;
         self.changed.notify_waiters();
+    }
+
+    /// The next sources asked say that they lost so many messages.
+    pub fn lose(&self, messages: u64) {
+        self.lock().lost += messages;
+    }
+
+    /// Messages acknowledged by each source, as the position of the last.
+    pub fn acked(&self) -> Vec<u64> {
+        self.lock().acked.values().copied().collect()
     }
 
     pub fn send(&self, subject: &str, payload: Bytes) {
@@ -85,6 +97,12 @@ impl Broker for BrokerHandle {
         // A round trip, during which anything may happen.
         tokio::time::sleep(Duration::from_millis(2)).await;
         let mut state = self.0.lock();
+        if state.is_down {
+            return Err(BrokerError::Unavailable("outage".into()));
+        }
+        if subscribe.subjects.iter().any(|subject| subject.contains(' ')) {
+            return Err(BrokerError::Refused("no such subject".into()));
+        }
         state.opened += 1;
         let id = state.opened;
         state.queues.insert(id, Queue { subjects: subscribe.subjects, messages: VecDeque::new() });
@@ -127,6 +145,10 @@ impl Source for FakeSource {
         let acked = state.acked.entry(self.id).or_default();
         assert!(position.sequence > *acked, "acks go forward: {} after {acked}", position.sequence);
         *acked = position.sequence;
+    }
+
+    fn dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.broker.lock().lost)
     }
 }
 

@@ -58,8 +58,10 @@ pub(crate) type ShardAudience = (Arc<dyn Shard>, Arc<[MemberId]>);
 pub(crate) struct Waiting {
     pub(crate) event: Event,
     pub(crate) audience: Audience,
-    /// Held until the round is delivered: the event's ack waits for it.
-    pub(crate) pending: Arc<()>,
+    /// What the event is about, where the overflow policy asks that.
+    pub(crate) entity: Option<String>,
+    /// Held until the round is delivered: the event's ack waits for it. An initial event has none.
+    pub(crate) pending: Option<Arc<()>>,
 }
 
 /// A round that is over, on its way back into order.
@@ -105,6 +107,9 @@ pub(crate) struct Groups {
     cohorts: BTreeMap<CohortId, Cohort>,
     index: FilterIndex<CohortId>,
     places: BTreeMap<SubscriptionId, Place>,
+    by_member: HashMap<(ShardId, MemberId), SubscriptionId>,
+    /// A group that was seen keeping up; looked at first, so that the question is seldom asked of all.
+    abreast: Option<GroupId>,
     named: u64,
     inflight_max: usize,
     metrics: Arc<Metrics>,
@@ -118,6 +123,8 @@ impl Groups {
             cohorts: BTreeMap::new(),
             index: FilterIndex::new(),
             places: BTreeMap::new(),
+            by_member: HashMap::new(),
+            abreast: None,
             named: 0,
             inflight_max,
             metrics,
@@ -133,8 +140,14 @@ impl Groups {
     }
 
     /// Every group is this far behind, so pulling more helps nobody.
-    pub(crate) fn all_behind(&self, backlog_max: usize) -> bool {
-        !self.groups.is_empty() && self.groups.values().all(|group| group.pipeline.backlog() >= backlog_max)
+    pub(crate) fn all_behind(&mut self, backlog_max: usize) -> bool {
+        let keeps_up = |group: &Group| group.pipeline.backlog() < backlog_max;
+        let known = self.abreast.and_then(|id| self.groups.get(&id));
+        if self.groups.is_empty() || known.is_some_and(keeps_up) {
+            return false;
+        }
+        self.abreast = self.groups.iter().find(|(_, group)| keeps_up(group)).map(|(id, _)| *id);
+        self.abreast.is_none()
     }
 
     /// Makes a subscription a member; from now on events are for it.
@@ -168,6 +181,7 @@ impl Groups {
         });
         of_shard.ids.insert(member.id);
         of_shard.shared = None;
+        self.by_member.insert((member.shard.id(), member.id), id);
         self.places.insert(id, Place { cohort, member });
         group
     }
@@ -206,6 +220,7 @@ impl Groups {
     /// Takes a subscription out; `None` if it was not in.
     pub(crate) fn remove(&mut self, id: SubscriptionId) -> Option<Member> {
         let Place { cohort: cohort_id, member } = self.places.remove(&id)?;
+        self.by_member.remove(&(member.shard.id(), member.id));
         let cohort = self.cohorts.get_mut(&cohort_id).expect("a place has its cohort");
         let of_shard = cohort.members.get_mut(&member.shard.id()).expect("a member is in its shard's list");
         of_shard.ids.swap_remove(&member.id);
@@ -275,10 +290,12 @@ impl Groups {
 
     /// The subscriptions behind some members; for ends that are not for all.
     pub(crate) fn subscriptions_of(&self, audience: &Audience) -> Vec<SubscriptionId> {
-        let meant = |member: &Member| {
-            audience.iter().any(|(shard, ids)| shard.id() == member.shard.id() && ids.contains(&member.id))
+        let of_shard = |(shard, ids): &ShardAudience| {
+            let shard = shard.id();
+            let found = ids.iter().filter_map(move |id| self.by_member.get(&(shard, *id)));
+            found.copied().collect::<Vec<_>>()
         };
-        self.places.iter().filter(|(_, place)| meant(&place.member)).map(|(id, _)| *id).collect()
+        audience.iter().flat_map(of_shard).collect()
     }
 
     pub(crate) fn subscriptions(&self) -> Vec<SubscriptionId> {

@@ -17,10 +17,12 @@ impl Floor {
         Floor { path: revision_field.split('.').map(String::from).collect(), sent: HashMap::new() }
     }
 
-    /// Remembers what an initial event said of an entity.
+    /// Remembers what an initial event said of an entity; a history of it may come in any order.
     pub(crate) fn raise(&mut self, entity: String, event: &Value) {
-        if let Some(revision) = self.revision(event) {
-            self.sent.insert(entity, revision.clone());
+        let Some(revision) = self.revision(event).cloned() else { return };
+        match self.sent.get(&entity) {
+            Some(known) if compare(&revision, known) == Some(Ordering::Less) => {}
+            _ => _ = self.sent.insert(entity, revision),
         }
     }
 
@@ -78,6 +80,16 @@ mod tests {
             assert_eq!(floor.covers(entity, &event), covered, "{entity} {event}");
         }
         assert!(floor.is_lifted());
+    }
+
+    #[test]
+    fn the_highest_of_several_initial_revisions_counts() {
+        let mut floor = Floor::new("rev");
+        for rev in [2, 5, 3] {
+            floor.raise("Match 1".into(), &json!({"rev": rev}));
+        }
+        assert!(floor.covers("Match 1", &json!({"rev": 5})));
+        assert!(!floor.covers("Match 1", &json!({"rev": 6})));
     }
 
     #[test]

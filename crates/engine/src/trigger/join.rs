@@ -1,15 +1,16 @@
 //! How a subscription becomes a member: admitted once the source stands, with its initial events in front.
 //! Owns the seam between what a joiner is sent first and what it is sent live; decides nothing about who may join.
 
-use super::group::{Audience, CohortId, GroupId, GroupKey, Joiner, Settled, SubscriptionId};
+use super::group::{Audience, CohortId, GroupId, GroupKey, Joiner, SubscriptionId, Waiting};
 use super::initial::Floor;
 use super::round::Recipe;
 use super::{Finished, Mail, Trigger};
 use crate::event::{Event, Position};
-use crate::hook::fenced;
+use crate::hook::{Plugged, fenced};
 use crate::metrics::Metrics;
 use crate::outbox::{End, Member};
-use crate::port::{Hook, Initial};
+use crate::port::Initial;
+use crate::seat::Seat;
 use graph::Object;
 use graph::condition::Condition;
 use graph::error::{Code, GraphqlError};
@@ -23,6 +24,14 @@ use tokio::sync::{mpsc, oneshot};
 pub struct Subscription {
     id: SubscriptionId,
     mailbox: mpsc::UnboundedSender<Mail>,
+    _seat: Seat,
+}
+
+impl Subscription {
+    /// Made before the join is answered, so that whoever gives up waiting for the answer leaves too.
+    pub(crate) fn new(id: SubscriptionId, mailbox: mpsc::UnboundedSender<Mail>, seat: Seat) -> Subscription {
+        Subscription { id, mailbox, _seat: seat }
+    }
 }
 
 impl Drop for Subscription {
@@ -39,10 +48,8 @@ pub(crate) struct Join {
     pub(crate) key: GroupKey,
     pub(crate) recipe: Arc<Recipe>,
     pub(crate) condition: Option<Condition>,
-    pub(crate) initial: Option<(Arc<dyn Hook>, Initial, Duration)>,
-    /// Where the subscription will say that it leaves.
-    pub(crate) mailbox: mpsc::UnboundedSender<Mail>,
-    pub(crate) reply: oneshot::Sender<Result<Subscription, Vec<GraphqlError>>>,
+    pub(crate) initial: Option<(Arc<Plugged>, Initial, Duration)>,
+    pub(crate) reply: oneshot::Sender<Result<(), Vec<GraphqlError>>>,
 }
 
 /// Initial events as their hook loaded them.
@@ -54,11 +61,6 @@ pub(crate) struct Loaded {
 }
 
 impl Join {
-    /// Nobody waits for the answer any more.
-    pub(crate) fn is_abandoned(&self) -> bool {
-        self.reply.is_closed()
-    }
-
     /// Answers a join that came to a trigger at its end.
     pub(crate) fn refuse(self, end: &End) {
         let errors = match end {
@@ -72,20 +74,19 @@ impl Join {
 }
 
 impl Trigger {
-    pub(super) fn join(&mut self, join: Join) -> Option<End> {
+    pub(super) fn join(&mut self, join: Join) {
         self.joins += 1;
         if self.source.is_some() {
             self.admit(join);
         } else {
-            self.early.push(join);
+            self.early.insert(join.id, join);
         }
-        None
     }
 
     /// The subscription is a member from here: it sees every later event and none before.
     pub(super) fn admit(&mut self, join: Join) {
         tracing::trace!(target: "way", step = "Trigger::admit");
-        let Join { id, member, key, recipe, condition, initial, mailbox, reply } = join;
+        let Join { id, member, key, recipe, condition, initial, reply } = join;
         let metrics = &self.parts.metrics;
         Metrics::grow(&metrics.subscriptions_started, 1);
         Metrics::shift(&metrics.subscriptions_active, 1);
@@ -97,30 +98,30 @@ impl Trigger {
             }
             Some((hook, initial, timeout)) => {
                 let group = self.groups.insert_alone(joiner);
-                let metrics = metrics.clone();
+                let (metrics, events_max) = (metrics.clone(), self.parts.limits.initial_events_max);
                 self.tasks.spawn(async move {
                     let revision = initial.revision.clone();
-                    let events = load(&*hook, initial, timeout, &metrics).await;
+                    let events = load(&hook, initial, timeout, &metrics).await;
+                    let events = events.and_then(|events| within(events, events_max));
                     Finished::Initial(Loaded { group, audience, revision, events })
                 });
             }
         }
-        // If nobody waits for it, the subscription is dropped here and leaves by itself.
-        _ = reply.send(Ok(Subscription { id, mailbox }));
+        // If nobody waits for it, its leave is on the way.
+        _ = reply.send(Ok(()));
     }
 
     /// Sends the initial events ahead of the live ones that have waited.
-    pub(super) async fn lead_in(&mut self, loaded: Loaded) -> Option<End> {
+    pub(super) async fn lead_in(&mut self, loaded: Loaded) {
         let Loaded { group: id, audience, revision, events } = loaded;
         let events = match events {
             Ok(events) => events,
             Err(reason) => {
                 let error = GraphqlError::new(Code::SubscriptionRefused, reason);
-                self.end_some(audience, End::Errors(vec![error])).await;
-                return None;
+                return self.end_some(audience, End::Errors(vec![error])).await;
             }
         };
-        let group = self.groups.group_mut(id)?;
+        let Some(group) = self.groups.group_mut(id) else { return };
         let recipe = group.recipe.clone();
         let mut floor = revision.as_deref().map(Floor::new);
         for payload in events {
@@ -128,7 +129,6 @@ impl Trigger {
             if let Some(floor) = &mut floor {
                 floor.raise(entity(&recipe, &payload), &payload);
             }
-            let (ticket, recipe, audience) = (group.pipeline.reserve(), recipe.clone(), audience.clone());
             let event = Event {
                 provider: self.parts.provider.id.clone(),
                 subject: Arc::from("initial"),
@@ -136,16 +136,12 @@ impl Trigger {
                 headers: Arc::default(),
                 payload: Arc::new(payload),
             };
-            self.tasks.spawn(async move {
-                let settled = Settled { outcome: recipe.run(event, true).await, audience, pending: None };
-                Finished::Round { group: id, ticket, settled }
-            });
+            group.pipeline.lead(Waiting { event, audience: audience.clone(), entity: None, pending: None });
         }
         group.floor = floor;
         group.pipeline.release();
         self.pump(id);
         self.groups.rejoin(id);
-        None
     }
 
     /// For subscribers between initial and live: leaves out an event they have already, and lets those for whom this
@@ -184,12 +180,24 @@ fn entity(recipe: &Recipe, payload: &Value) -> String {
 }
 
 async fn load(
-    hook: &dyn Hook,
+    hook: &Plugged,
     initial: Initial,
     timeout: Duration,
     metrics: &Metrics,
 ) -> Result<Vec<Object>, String> {
     // Called within the fence: `load` may panic before it gives a future.
-    let run = async move { (initial.load)().await };
-    fenced(hook, "initial", timeout, metrics, run).await.map_err(|fault| fault.reason())
+    fenced(hook, "initial", timeout, metrics, async move { (initial.load)().await }).await.map_err(|fault| fault.reason())
+}
+
+/// More than the bound is refused whole: a part of a state would look like all of it.
+fn within(events: Vec<Object>, events_max: usize) -> Result<Vec<Object>, String> {
+    if events.len() <= events_max {
+        return Ok(events);
+    }
+    tracing::warn!(
+        events = events.len(),
+        events_max,
+        "a hook gave too many initial events (limits.initial_events_max)"
+    );
+    Err(format!("there are more than {events_max} initial events for this subscription"))
 }

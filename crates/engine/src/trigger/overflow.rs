@@ -17,9 +17,9 @@ pub(crate) fn make_room(group: &mut Group, newest: &Waiting, backlog_max: usize)
     if group.pipeline.backlog() < backlog_max {
         return None;
     }
-    let recipe = group.recipe.clone();
+    let overflow = group.recipe.overflow;
     let waiting = group.pipeline.waiting_mut();
-    let at = match recipe.overflow {
+    let at = match overflow {
         // Whoever any of these rounds was for has a gap now, so all of them end.
         Overflow::Disconnect => {
             let rounds = waiting.drain(..).map(|round| round.audience);
@@ -28,9 +28,8 @@ pub(crate) fn make_room(group: &mut Group, newest: &Waiting, backlog_max: usize)
         }
         Overflow::Latest => 0,
         Overflow::Conflate => {
-            let key = |round: &Waiting| recipe.root().entity_key(round.event.object());
-            let newest = key(newest);
-            waiting.iter().position(|round| newest.is_some() && key(round) == newest).unwrap_or(0)
+            let older = |round: &Waiting| newest.entity.is_some() && round.entity == newest.entity;
+            waiting.iter().position(older).unwrap_or(0)
         }
     };
     let lost = waiting.remove(at)?;

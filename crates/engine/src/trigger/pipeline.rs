@@ -10,6 +10,8 @@ use std::collections::VecDeque;
 /// ```
 #[derive(Debug)]
 pub(crate) struct Pipeline<W, S> {
+    /// What goes ahead of all that waits, as initial events do; no overflow policy thins it out.
+    leading: VecDeque<W>,
     waiting: VecDeque<W>,
     /// Begun and not yet let go, oldest first; `None` while it runs.
     begun: VecDeque<Option<S>>,
@@ -29,6 +31,7 @@ impl<W, S> Pipeline<W, S> {
     pub(crate) fn new(inflight_max: usize, held: bool) -> Self {
         let inflight_max = inflight_max.max(1);
         Pipeline {
+            leading: VecDeque::new(),
             waiting: VecDeque::new(),
             begun: VecDeque::new(),
             first: 0,
@@ -40,7 +43,7 @@ impl<W, S> Pipeline<W, S> {
 
     /// Nothing waits and nothing runs.
     pub(crate) fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.begun.is_empty() && !self.held
+        self.leading.is_empty() && self.waiting.is_empty() && self.begun.is_empty() && !self.held
     }
 
     pub(crate) fn backlog(&self) -> usize {
@@ -57,20 +60,20 @@ impl<W, S> Pipeline<W, S> {
         self.waiting.push_back(round);
     }
 
+    /// Adds a round ahead of those that wait, behind those that were put there before it.
+    pub(crate) fn lead(&mut self, round: W) {
+        self.leading.push_back(round);
+    }
+
     /// Takes the next round to begin, if there is one and room for it.
     pub(crate) fn begin(&mut self) -> Option<(Ticket, W)> {
         if self.held || self.running >= self.inflight_max {
             return None;
         }
-        let round = self.waiting.pop_front()?;
-        Some((self.reserve(), round))
-    }
-
-    /// A place in the order for a round that does not wait for its turn to begin.
-    pub(crate) fn reserve(&mut self) -> Ticket {
+        let round = self.leading.pop_front().or_else(|| self.waiting.pop_front())?;
         self.begun.push_back(None);
         self.running += 1;
-        Ticket(self.first + self.begun.len() as u64 - 1)
+        Some((Ticket(self.first + self.begun.len() as u64 - 1), round))
     }
 
     /// Takes one outcome in and gives out, in order, all that no longer wait for an earlier one.
@@ -136,14 +139,15 @@ mod tests {
     }
 
     #[test]
-    fn nothing_begins_while_held_and_reserved_places_come_first() {
+    fn nothing_begins_while_held_and_what_leads_comes_first() {
         let mut pipeline = Pipeline::<&str, &str>::new(4, true);
         pipeline.wait("live");
         assert!(pipeline.begin().is_none());
         assert!(!pipeline.is_idle());
-        let initial = pipeline.reserve();
+        pipeline.lead("initial");
         pipeline.release();
-        let (live, round) = pipeline.begin().expect("released");
+        let (initial, _) = pipeline.begin().expect("released");
+        let (live, round) = pipeline.begin().expect("room for both");
         assert_eq!(pipeline.settle(live, round), Vec::<&str>::new());
         assert_eq!(pipeline.settle(initial, "initial"), ["initial", "live"]);
         assert!(pipeline.is_idle());

@@ -120,6 +120,18 @@ fn parse(message: &Message, bytes_max: usize) -> Result<Value, (&'static str, St
     }
 }
 
+/// A hook may put anything into an event, and what is no object is none.
+fn objects(mut events: Vec<Event>, provider: &str, metrics: &Metrics) -> Vec<Event> {
+    let given = events.len();
+    events.retain(|event| event.payload.is_object());
+    let dropped = given - events.len();
+    if dropped > 0 {
+        metrics.events_dropped.add(&[provider, "not_an_object"], dropped as u64);
+        tracing::warn!(provider, dropped, "on_receive made events whose payload is no object");
+    }
+    events
+}
+
 /// What a batch became: events with the token each holds until it is delivered, or the end of the trigger.
 pub(crate) type Received = Result<Vec<(Event, Arc<()>)>, GraphqlError>;
 
@@ -133,9 +145,9 @@ pub(crate) async fn on_receive(
     for receiver in receivers.iter() {
         let Some(provider) = events.first().map(|event| event.provider.clone()) else { break };
         tracing::trace!(target: "way", step = "Hook::on_receive");
-        let asked = receiver.hook.on_receive(events.clone());
-        match fenced(&*receiver.hook, "on_receive", receiver.timeout, &metrics, asked).await {
-            Ok(kept) => events = kept,
+        let asked = async { receiver.hook.hook.on_receive(events.clone()).await };
+        match fenced(&receiver.hook, "on_receive", receiver.timeout, &metrics, asked).await {
+            Ok(kept) => events = objects(kept, &provider, &metrics),
             Err(fault) => match receiver.on_failure {
                 Failure::Pass => {}
                 Failure::Drop => {

@@ -2,11 +2,11 @@
 //! Owns what a group needs for that; knows neither its members nor its place in the order.
 
 use crate::event::Event;
-use crate::hook::{HookFault, fenced};
+use crate::hook::{HookFault, Plugged, fenced};
 use crate::identity::{Identity, Viewer};
 use crate::metrics::Metrics;
 use crate::outbox::{Overflow, Payload};
-use crate::port::{Failure, Hook, Select, Selection};
+use crate::port::{Failure, Select, Selection};
 use crate::resolve::Resolver;
 use futures::FutureExt;
 use graph::Object;
@@ -33,7 +33,7 @@ pub(crate) struct Recipe {
 
 /// An `on_select` hook with what it may see of this group's members.
 pub(crate) struct Selector {
-    pub(crate) hook: Arc<dyn Hook>,
+    pub(crate) hook: Arc<Plugged>,
     pub(crate) viewer: Arc<Viewer>,
     pub(crate) on_failure: Failure,
     pub(crate) timeout: Duration,
@@ -88,8 +88,8 @@ impl Recipe {
                 field: self.field.clone(),
                 document: self.document.clone(),
             };
-            let asked = selector.hook.on_select(&select);
-            match fenced(&*selector.hook, "on_select", selector.timeout, &self.metrics, asked).await {
+            let asked = async { selector.hook.hook.on_select(&select).await };
+            match fenced(&selector.hook, "on_select", selector.timeout, &self.metrics, asked).await {
                 Ok(Selection::Keep) => {}
                 Ok(Selection::Change(payload)) => event = event.with_payload(payload),
                 Ok(Selection::Drop) => return Err(Outcome::Dropped("not_selected")),

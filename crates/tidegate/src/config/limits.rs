@@ -51,6 +51,8 @@ pub struct Limits {
     /// Events of one group that wait behind those.
     #[schemars(range(min = 1))]
     pub group_backlog_max: usize,
+    /// Initial events one joiner may be sent.
+    pub initial_events_max: usize,
     /// Messages a source hands over at once.
     #[schemars(range(min = 1))]
     pub batch_events_max: usize,
@@ -95,6 +97,7 @@ impl Default for Limits {
             subscriptions_max: engine.subscriptions_max,
             group_inflight_max: engine.group_inflight_max,
             group_backlog_max: engine.group_backlog_max,
+            initial_events_max: engine.initial_events_max,
             batch_events_max: engine.batch_events_max,
             entities_per_request_max: engine.entities_per_request_max,
             entity_requests_inflight_max: engine.entity_requests_inflight_max,
@@ -127,6 +130,7 @@ impl Limits {
             subscriptions_max: self.subscriptions_max,
             group_inflight_max: self.group_inflight_max,
             group_backlog_max: self.group_backlog_max,
+            initial_events_max: self.initial_events_max,
             batch_events_max: self.batch_events_max,
             entities_per_request_max: self.entities_per_request_max,
             entity_requests_inflight_max: self.entity_requests_inflight_max,
