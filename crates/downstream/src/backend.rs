@@ -8,8 +8,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use graph::error::{Code, GraphqlError};
 use graph::operation::Kind;
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// What runs operations.
 pub(crate) trait Backend: Send + Sync + 'static {
@@ -86,19 +88,27 @@ impl Call for EngineCall {
     }
 }
 
-/// Runs one operation of a long-lived connection to where it answers or lives. A panic in it ends it alone.
+/// Runs one operation of a long-lived connection to where it answers or lives. A panic in it ends it alone. A
+/// subscription that its client has `left` is given up, however long the engine would have let it wait for a broker;
+/// a mutation is not.
 pub(crate) async fn run(
     backend: Arc<dyn Backend>,
     request: serde_json::Value,
     identity: Identity,
     member: Member,
     allows_mutation: bool,
+    left: oneshot::Receiver<Infallible>,
 ) -> Outcome {
     let operation = async move {
         let request = Request::from_json(request).map_err(|error| vec![error])?;
         let call = backend.prepare(request, identity).await?;
         match call.kind() {
-            Kind::Subscription => call.subscribe(member).await.map(Outcome::Joined),
+            Kind::Subscription => tokio::select! {
+                biased;
+                // It never carries a value: its sender is dropped with the operation.
+                _ = left => Err(Vec::new()),
+                joined = call.subscribe(member) => joined.map(Outcome::Joined),
+            },
             Kind::Mutation if !allows_mutation => {
                 Err(vec![GraphqlError::new(Code::BadRequest, "a mutation cannot be sent by GET; use POST")])
             }

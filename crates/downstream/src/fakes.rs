@@ -107,12 +107,14 @@ impl Call for FakeCall {
     }
 
     fn subscribe(self: Box<Self>, member: Member) -> BoxFuture<'static, Result<Joined, Vec<GraphqlError>>> {
+        if self.request.query.contains("refused") {
+            let refusal = GraphqlError::new(Code::SubscriptionRefused, "not you");
+            return Box::pin(async { Err(vec![refusal]) });
+        }
+        // From here on it can be left, before it has joined too.
+        let guard = Guard(member.id, self.seen.clone());
         Box::pin(async move {
             self.pass_gate().await;
-            if self.request.query.contains("refused") {
-                return Err(vec![GraphqlError::new(Code::SubscriptionRefused, "not you")]);
-            }
-            let guard = Guard(member.id, self.seen.clone());
             drop(self.seen.send(Seen::Joined(member)));
             Ok(Box::new(guard) as Joined)
         })

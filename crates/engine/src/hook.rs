@@ -49,7 +49,10 @@ impl Plugged {
         let name = name.unwrap_or_else(|_panic| "a hook that panicked when asked for its name".into());
         let policy = catch_unwind(AssertUnwindSafe(|| hook.policy())).ok();
         if policy.is_none() {
-            tracing::error!(hook = name, "hook panicked when asked for its policy; all it may guard is refused");
+            tracing::error!(
+                hook = name,
+                "hook panicked when asked for its policy; all it may guard is refused"
+            );
         }
         Plugged { hook: hook.clone(), name, policy }
     }

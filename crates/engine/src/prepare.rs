@@ -13,6 +13,7 @@ use graph::supergraph::Supergraph;
 use indexmap::IndexMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::OnceCell;
 
 /// A request that may run: parsed, validated, planned, its variables coerced, its caller authorised.
 pub struct Prepared {
@@ -37,10 +38,13 @@ impl Prepared {
 /// Prepared operations of one schema generation.
 pub(crate) struct Operations {
     supergraph: Arc<Supergraph>,
-    kept: Mutex<IndexMap<Key, (u64, Arc<Operation>)>>,
+    kept: Mutex<IndexMap<Key, Arc<OnceCell<Outcome>>>>,
     kept_max: usize,
     bounds: Bounds,
 }
+
+/// What planning came to: an operation with the number that names it, or why there is none.
+type Outcome = Result<(u64, Arc<Operation>), Vec<GraphqlError>>;
 
 /// Document text and operation name.
 type Key = (String, Option<String>);
@@ -59,17 +63,38 @@ impl Operations {
     ) -> Result<(u64, Arc<Operation>), Vec<GraphqlError>> {
         tracing::trace!(target: "way", step = "prepare");
         let key: Key = (document.to_owned(), name.map(String::from));
-        if let Some(found) = self.lock().get(&key) {
-            return Ok(found.clone());
+        let cell = self.cell(&key);
+        // Many that come at once, as after a restart, wait for one plan; if its asker leaves, the next one makes it.
+        let outcome = cell.get_or_init(|| self.outcome(key.clone())).await.clone();
+        if outcome.is_err() {
+            self.forget(&key, &cell);
         }
-        let operation = Arc::new(self.plan(key.clone()).await?);
+        outcome
+    }
+
+    fn cell(&self, key: &Key) -> Arc<OnceCell<Outcome>> {
         let mut kept = self.lock();
+        if let Some(found) = kept.get(key) {
+            return found.clone();
+        }
         if kept.len() >= self.kept_max {
             kept.shift_remove_index(0);
         }
-        // Two that missed at once: the first stays, so that their subscribers share.
+        kept.entry(key.clone()).or_default().clone()
+    }
+
+    /// What is refused is not kept: it would push out what is used.
+    fn forget(&self, key: &Key, cell: &Arc<OnceCell<Outcome>>) {
+        let mut kept = self.lock();
+        if kept.get(key).is_some_and(|found| Arc::ptr_eq(found, cell)) {
+            kept.shift_remove(key);
+        }
+    }
+
+    async fn outcome(&self, key: Key) -> Outcome {
+        let operation = self.plan(key).await?;
         let id = NAMED.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Ok(kept.entry(key).or_insert((id, operation)).clone())
+        Ok((id, Arc::new(operation)))
     }
 
     /// Planning a hostile document can take its time, so it does not take a runtime worker with it.
@@ -86,9 +111,49 @@ impl Operations {
         })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, IndexMap<Key, (u64, Arc<Operation>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, IndexMap<Key, Arc<OnceCell<Outcome>>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 static NAMED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::future::join_all;
+
+    const SDL: &str = "schema { query: Query } type Query { a: Int }";
+
+    fn operations(kept_max: usize) -> Operations {
+        let supergraph = Arc::new(Supergraph::load(SDL).unwrap());
+        Operations::new(supergraph, &Limits { operations_cached_max: kept_max, ..Limits::default() })
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn many_that_ask_at_once_get_one_plan() {
+        let operations = Arc::new(operations(8));
+        let ask = || {
+            let operations = operations.clone();
+            tokio::spawn(async move { operations.prepare("{ __typename }", None).await.unwrap().0 })
+        };
+        let before = NAMED.load(std::sync::atomic::Ordering::Relaxed);
+        let ids = join_all((0..200).map(|_| ask())).await;
+        assert!(ids.iter().all(|id| id.as_ref().unwrap() == ids[0].as_ref().unwrap()), "{ids:?}");
+        // Tests beside this one prepare a few more.
+        assert!(NAMED.load(std::sync::atomic::Ordering::Relaxed) - before < 20);
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_is_not_kept_and_what_is_kept_is_bounded() {
+        let operations = operations(2);
+        for n in 0..5 {
+            operations.prepare(&format!("{{ no{n} }}"), None).await.unwrap_err();
+        }
+        assert_eq!(operations.lock().len(), 0);
+        for n in 0..5 {
+            operations.prepare(&format!("{{ a{n}: __typename }}"), None).await.unwrap();
+        }
+        assert_eq!(operations.lock().len(), 2);
+    }
+}

@@ -64,7 +64,8 @@ impl Registry {
         });
         entry.joins += 1;
         let held = Subscription::new(join.id, entry.mailbox.clone(), seat);
-        if let Err(mpsc::error::SendError(Mail::Join(join))) = entry.mailbox.send(Mail::Join(Box::new(join))) {
+        if let Err(mpsc::error::SendError(Mail::Join(join))) = entry.mailbox.send(Mail::Join(Box::new(join)))
+        {
             // An entry is taken out before its trigger closes the mailbox, under this lock.
             join.refuse(&End::Complete);
         }
@@ -89,15 +90,18 @@ impl Registry {
 
     /// Ends every trigger and waits until the last has said its last.
     pub(crate) async fn drain(&self) {
+        self.tell_drain();
+        let mut alive = self.alive.subscribe();
+        _ = alive.wait_for(|alive| *alive == 0).await;
+    }
+
+    fn tell_drain(&self) {
         let mut entries = self.lock();
         entries.draining = true;
         for entry in entries.by_key.values() {
             // A trigger that is at its end already needs no telling.
             _ = entry.mailbox.send(Mail::Drain);
         }
-        drop(entries);
-        let mut alive = self.alive.subscribe();
-        _ = alive.wait_for(|alive| *alive == 0).await;
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries> {

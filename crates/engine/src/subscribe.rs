@@ -43,7 +43,13 @@ pub(crate) struct Entrance {
 
 impl Entrance {
     pub(crate) fn new(limits: Arc<Limits>, metrics: Arc<Metrics>) -> Entrance {
-        Entrance { limits, registry: Registry::new(metrics.clone()), metrics, named: AtomicU64::new(0), seats: Seats::default() }
+        Entrance {
+            limits,
+            registry: Registry::new(metrics.clone()),
+            metrics,
+            named: AtomicU64::new(0),
+            seats: Seats::default(),
+        }
     }
 
     pub(crate) async fn join(&self, prepared: Prepared, member: Member) -> Result<Subscription, Refused> {
@@ -154,8 +160,7 @@ impl Entrance {
         subjects.sort_unstable();
         subjects.dedup();
         let hooks = prepared.hooks.iter().enumerate();
-        let receives =
-            |hook: &Plugged| hook.policy_for(&root.field).is_some_and(|policy| policy.receives);
+        let receives = |hook: &Plugged| hook.policy_for(&root.field).is_some_and(|policy| policy.receives);
         TriggerKey {
             transport: provider.transport,
             provider: provider.id.clone(),

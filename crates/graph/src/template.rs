@@ -39,6 +39,9 @@ pub struct SubjectRule {
     /// Characters that would change the meaning. Control characters, white space, quotes and
     /// empty values are refused always.
     pub forbidden: &'static [char],
+    /// Beginnings that are the broker's own (system subjects, reply inboxes): no rendered value may make a subject
+    /// begin so where the template's own text does not.
+    pub reserved: &'static [&'static str],
     pub subject_bytes_max: usize,
 }
 
@@ -81,6 +84,7 @@ impl Template {
             }
             subject.push_str(&text);
         }
+        rule.check_beginning(&self.parts, &subject)?;
         if subject.len() <= rule.subject_bytes_max {
             return Ok(subject);
         }
@@ -150,6 +154,21 @@ impl<'a> Scope<'a> {
 }
 
 impl SubjectRule {
+    fn check_beginning(&self, parts: &[Part], subject: &str) -> Result<(), TemplateError> {
+        let own = parts.first().map_or("", Part::text);
+        let mut reserved = self.reserved.iter();
+        let reached =
+            reserved.find(|reserved| subject.starts_with(**reserved) && !own.starts_with(**reserved));
+        let value = parts.iter().find(|part| !matches!(part, Part::Text(_)));
+        match (reached, value) {
+            (Some(reserved), Some(part)) => {
+                let noun = self.noun;
+                Err(TemplateError(format!("{part} may not make the {noun} begin with `{reserved}`")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn check(&self, part: &Part, value: &str) -> Result<(), TemplateError> {
         if value.is_empty() {
             return Err(TemplateError(format!("{part} may not be empty: it would change the {}", self.noun)));

@@ -90,7 +90,7 @@ struct FakeSource {
 #[async_trait]
 impl Broker for BrokerHandle {
     fn rule(&self) -> SubjectRule {
-        SubjectRule { noun: "subject", forbidden: &['.', '*', '>'], subject_bytes_max: 256 }
+        SubjectRule { noun: "subject", forbidden: &['.', '*', '>'], reserved: &[], subject_bytes_max: 256 }
     }
 
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Box<dyn Source>, BrokerError> {

@@ -1,11 +1,12 @@
-//! Shards and clients of the simulated world: they note every frame, and are sometimes too busy to take one.
+//! Shards and clients of the simulated world: they note every frame, are sometimes too busy to take one, and some
+//! clients read so slowly that the real `Outbox` in front of them fills.
 //! Owns the record that the checkers read.
 
 use bytes::Bytes;
-use engine::outbox::{End, MemberId, Shard, ShardId, ShardTurn};
+use engine::outbox::{End, Full, MemberId, Outbox, Payload, Shard, ShardId, ShardTurn, Waiting};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Everything one subscription was told, in order.
@@ -14,12 +15,60 @@ pub struct Record {
     pub payloads: Vec<Bytes>,
     pub skipped: u64,
     pub end: Option<End>,
+    /// The outbox was full and its policy allowed no room: the connection was closed.
+    pub shed: bool,
+}
+
+/// Frames that a slow client's outbox holds.
+const SLOW_FRAMES_MAX: usize = 4;
+
+/// A client's connection: straight to its record, or through an outbox where it reads slowly.
+#[derive(Default)]
+struct Line {
+    record: Record,
+    outbox: Option<Outbox>,
+    /// Losses that its next payload has to tell.
+    owed: u64,
+    /// An end that goes out behind what waits.
+    end: Option<End>,
+}
+
+impl Line {
+    fn is_over(&self) -> bool {
+        self.record.end.is_some() || self.end.is_some() || self.record.shed
+    }
+
+    fn deliver(&mut self, id: MemberId, payload: &Payload) {
+        let Some(outbox) = &mut self.outbox else {
+            self.record.skipped += std::mem::take(&mut self.owed);
+            return self.record.payloads.push(payload.json.clone());
+        };
+        let lead: Arc<[u8]> = Arc::from([]);
+        if let Err(Full) = outbox.push(id, &lead, payload.clone(), std::mem::take(&mut self.owed)) {
+            outbox.clear();
+            self.record.shed = true;
+        }
+    }
+
+    /// The client reads so many frames.
+    fn read(&mut self, frames: usize) {
+        for _ in 0..frames {
+            let Some(Waiting::Payload { payload, skipped, .. }) = self.outbox.as_mut().and_then(Outbox::pop)
+            else {
+                self.record.skipped += std::mem::take(&mut self.owed);
+                self.record.end = self.record.end.take().or_else(|| self.end.take());
+                return;
+            };
+            self.record.skipped += skipped;
+            self.record.payloads.push(payload.json);
+        }
+    }
 }
 
 /// An owner loop that keeps records in place of sockets.
 pub struct FakeShard {
     id: ShardId,
-    records: Mutex<BTreeMap<MemberId, Record>>,
+    lines: Mutex<BTreeMap<MemberId, Line>>,
     dice: Mutex<fastrand::Rng>,
     /// One of so many turns finds the inbox full; 0 = none does.
     busy_every: u32,
@@ -28,27 +77,44 @@ pub struct FakeShard {
 impl FakeShard {
     pub fn new(id: usize, seed: u64, busy_every: u32) -> FakeShard {
         let dice = Mutex::new(fastrand::Rng::with_seed(seed ^ id as u64));
-        FakeShard { id: ShardId(id), records: Mutex::default(), dice, busy_every }
+        FakeShard { id: ShardId(id), lines: Mutex::default(), dice, busy_every }
+    }
+
+    fn lines(&self) -> MutexGuard<'_, BTreeMap<MemberId, Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From here on this client reads only by `read`.
+    pub fn slow_down(&self, id: MemberId) {
+        self.lines().entry(id).or_default().outbox = Some(Outbox::new(SLOW_FRAMES_MAX, 1 << 20));
+    }
+
+    /// Each slow client reads so many frames.
+    pub fn read(&self, frames: usize) {
+        self.lines().values_mut().for_each(|line| line.read(frames));
     }
 
     pub fn record(&self, id: MemberId) -> Record {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned().unwrap_or_default()
+        let mut lines = self.lines();
+        let line = lines.entry(id).or_default();
+        line.read(usize::MAX);
+        line.record.clone()
     }
 
     fn take(&self, turn: ShardTurn) {
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines();
         let (ShardTurn::Deliver { members, .. }
         | ShardTurn::Skipped { members, .. }
         | ShardTurn::End { members, .. }) = &turn;
         for id in members.iter() {
-            let record = records.entry(*id).or_default();
-            if record.end.is_some() {
+            let line = lines.entry(*id).or_default();
+            if line.is_over() {
                 continue; // as the contract says: late, not wrong
             }
             match &turn {
-                ShardTurn::Deliver { payload, .. } => record.payloads.push(payload.json.clone()),
-                ShardTurn::Skipped { events, .. } => record.skipped += events,
-                ShardTurn::End { end, .. } => record.end = Some(end.clone()),
+                ShardTurn::Deliver { payload, .. } => line.deliver(*id, payload),
+                ShardTurn::Skipped { events, .. } => line.owed += events,
+                ShardTurn::End { end, .. } => line.end = Some(end.clone()),
             }
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod broker;
+mod checker;
 pub mod client;
 pub mod hooks;
 pub mod schema;

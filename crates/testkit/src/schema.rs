@@ -21,8 +21,9 @@ type Subscription {
     @openfed__subscriptionFilter(condition: { IN: { fieldPath: "customer", values: ["{{ args.customers }}"] } })
   ownOrders(region: ID!): Order! @edfs__natsSubscribe(subjects: ["orders.{{ args.region }}"])
   guardedOrders(region: ID!): Order! @edfs__natsSubscribe(subjects: ["orders.{{ args.region }}"])
+  currentOrders(region: ID!): Order! @edfs__natsSubscribe(subjects: ["orders.{{ args.region }}"])
 }
-type Mutation { placeOrder(region: ID!, n: Int!): edfs__PublishResult! @edfs__natsPublish(subject: "orders.{{ args.region }}") }
+type Mutation { placeOrder(region: ID!, n: Int!, id: ID, customer: ID): edfs__PublishResult! @edfs__natsPublish(subject: "orders.{{ args.region }}") }
 type edfs__PublishResult { success: Boolean! }
 type Order @key(fields: "id", resolvable: false) { id: ID! n: Int! customer: ID! mood: String }
 "#;

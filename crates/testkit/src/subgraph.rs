@@ -9,19 +9,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// `Order.status` of order X is `status of X`.
+/// `Order.status` of order X is `status of X`, and names the tenant whose header is forwarded.
 pub struct FakeSubgraph {
     dice: Mutex<fastrand::Rng>,
     pub requests: AtomicU64,
     /// One of so many requests goes wrong; 0 = none does.
     pub wrong_every: u32,
     pub delay_max_ms: u64,
+    pub forwards: Vec<String>,
 }
 
 impl FakeSubgraph {
     pub fn new(seed: u64, wrong_every: u32, delay_max_ms: u64) -> FakeSubgraph {
         let dice = Mutex::new(fastrand::Rng::with_seed(seed));
-        FakeSubgraph { dice, requests: AtomicU64::new(0), wrong_every, delay_max_ms }
+        FakeSubgraph { dice, requests: AtomicU64::new(0), wrong_every, delay_max_ms, forwards: Vec::new() }
     }
 
     fn roll(&self) -> (u64, Option<u32>) {
@@ -34,6 +35,10 @@ impl FakeSubgraph {
 
 #[async_trait]
 impl Subgraph for FakeSubgraph {
+    fn forwarded(&self) -> &[String] {
+        &self.forwards
+    }
+
     async fn fetch(&self, fetch: Fetch) -> Result<Bytes, SubgraphError> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let (delay, wrong) = self.roll();
@@ -47,13 +52,15 @@ impl Subgraph for FakeSubgraph {
         }
         let body: Value = serde_json::from_slice(&fetch.body).expect("the engine sends JSON");
         let representations = body["variables"]["representations"].as_array().cloned().unwrap_or_default();
-        let entity = |of: &Value| json!({ "__typename": "Order", "status": status_of(&of["id"]) });
+        let tenant = fetch.headers.first().map(|(_, tenant)| tenant.as_str());
+        let entity = |of: &Value| json!({ "__typename": "Order", "status": status_of(&of["id"], tenant) });
         let entities: Vec<Value> = representations.iter().map(entity).collect();
         Ok(json!({ "data": { "_entities": entities } }).to_string().into())
     }
 }
 
-/// What the subgraph knows of an order.
-pub fn status_of(id: &Value) -> String {
-    format!("status of {}", id.as_str().unwrap_or("?"))
+/// What the subgraph knows of an order, and tells this tenant.
+pub fn status_of(id: &Value, tenant: Option<&str>) -> String {
+    let id = id.as_str().unwrap_or("?");
+    tenant.map_or_else(|| format!("status of {id}"), |tenant| format!("status of {id} for {tenant}"))
 }

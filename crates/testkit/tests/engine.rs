@@ -13,7 +13,6 @@ use std::time::Duration;
 use testkit::bench::{Bench, EVERY, order, settle};
 use testkit::broker::FakeBroker;
 
-
 #[tokio::test(start_paused = true)]
 async fn a_thousand_identical_subscribers_cost_one_broker_subscription_and_one_fetch_per_event() {
     let mut bench = Bench::new(vec![]);

@@ -117,7 +117,13 @@ impl Hook for Broken {
             panic!("planned");
         }
         let fields = vec!["ownOrders".into()];
-        Policy { fields, receives: self.0 != "load", selects: true, on_failure: Failure::Pass, ..Policy::default() }
+        Policy {
+            fields,
+            receives: self.0 != "load",
+            selects: true,
+            on_failure: Failure::Pass,
+            ..Policy::default()
+        }
     }
 
     async fn on_subscribe(&self, _start: &Start) -> Result<Admission, Refusal> {
@@ -173,7 +179,9 @@ async fn a_hook_that_breaks_anywhere_ends_nobody_elses_stream() {
         let (id, _stays) = met.expect("joins");
         let (numbers, end) = (bench.numbers(id, "ownOrders"), bench.record(id).end);
         match how {
-            "load" => assert!(matches!(&end, Some(End::Errors(e)) if e[0].message.contains("check")), "{end:?}"),
+            "load" => {
+                assert!(matches!(&end, Some(End::Errors(e)) if e[0].message.contains("check")), "{end:?}")
+            }
             _ => assert!(numbers == [1] && end.is_none(), "{how}: {numbers:?} {end:?}"),
         }
     }
@@ -199,8 +207,12 @@ impl Hook for Generous {
 
 #[tokio::test(start_paused = true)]
 async fn initial_events_are_bounded_in_number_and_in_what_runs_at_once() {
-    let limits =
-        || Limits { initial_events_max: 100, group_inflight_max: 2, entity_requests_inflight_max: 1, ..Limits::default() };
+    let limits = || Limits {
+        initial_events_max: 100,
+        group_inflight_max: 2,
+        entity_requests_inflight_max: 1,
+        ..Limits::default()
+    };
     let mut bench = Bench::with(vec![Arc::new(Generous(100))], limits(), HashMap::new());
     let (id, _stays) = bench.subscribe("ada", EVERY).await.expect("joins");
     bench.publish(order(100));
@@ -243,8 +255,10 @@ impl Hook for Slow {
 #[tokio::test(start_paused = true)]
 async fn a_burst_larger_than_the_backlog_waits_at_the_source_and_loses_nothing() {
     for overflow in [Overflow::Disconnect, Overflow::Latest, Overflow::Conflate] {
-        let limits = Limits { group_backlog_max: 3, batch_events_max: 8, group_inflight_max: 2, ..Limits::default() };
-        let policy = HashMap::from([("ownOrders".to_owned(), overflow), ("guardedOrders".to_owned(), overflow)]);
+        let limits =
+            Limits { group_backlog_max: 3, batch_events_max: 8, group_inflight_max: 2, ..Limits::default() };
+        let policy =
+            HashMap::from([("ownOrders".to_owned(), overflow), ("guardedOrders".to_owned(), overflow)]);
         let mut bench = Bench::with(vec![Arc::new(Slow)], limits, policy);
         let (one, _a) = bench.subscribe("ada", OWN).await.expect("joins");
         let two = r#"subscription { guardedOrders(region: "north") { n } }"#;

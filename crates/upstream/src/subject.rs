@@ -5,9 +5,14 @@ use engine::port::BrokerError;
 use graph::template::SubjectRule;
 
 /// What a value rendered into a subject may not hold. `nats-server` refuses a protocol line over 4,096 bytes
-/// (its `max_control_line`), so the subject is held well below it.
-pub(crate) const RULE: SubjectRule =
-    SubjectRule { noun: "subject", forbidden: &['.', '*', '>'], subject_bytes_max: 1_024 };
+/// (its `max_control_line`), so the subject is held well below it. `$` begins the server's own subjects (`$SYS`,
+/// `$JS`, `$KV`), `_INBOX` the addresses that replies go to.
+pub(crate) const RULE: SubjectRule = SubjectRule {
+    noun: "subject",
+    forbidden: &['.', '*', '>'],
+    reserved: &["$", "_INBOX"],
+    subject_bytes_max: 1_024,
+};
 
 /// Whether a subject pattern covers a literal subject.
 pub(crate) fn matches(pattern: &str, subject: &str) -> bool {

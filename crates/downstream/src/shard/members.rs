@@ -5,7 +5,9 @@ use super::ConnectionId;
 use crate::backend::Joined;
 use engine::outbox::{MemberId, ShardId};
 use slab::Slab;
+use std::convert::Infallible;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// An id is generation (36 bits), shard (6), slot (22): 4 million operations of a shard at once, 64 shards,
 /// and a slot would have to be asked with an id 68 billion operations old to be mistaken.
@@ -26,6 +28,8 @@ pub(super) struct Entry {
     /// Events lost since the last payload.
     pub(super) skipped: u64,
     pub(super) joined: Option<Joined>,
+    /// Dropped with the entry, which tells whoever still starts the operation.
+    _present: oneshot::Sender<Infallible>,
 }
 
 pub(super) struct Members {
@@ -45,7 +49,7 @@ impl Members {
         connection: ConnectionId,
         client_id: &str,
         lead: Arc<[u8]>,
-    ) -> Option<MemberId> {
+    ) -> Option<(MemberId, oneshot::Receiver<Infallible>)> {
         let vacant = self.entries.vacant_entry();
         let slot = vacant.key() as u64;
         if slot >> SLOT_BITS != 0 {
@@ -53,8 +57,17 @@ impl Members {
         }
         self.generation += 1;
         let id = MemberId(self.generation << (SLOT_BITS + SHARD_BITS) | self.shard << SLOT_BITS | slot);
-        vacant.insert(Entry { id, connection, client_id: client_id.into(), lead, skipped: 0, joined: None });
-        Some(id)
+        let (present, left) = oneshot::channel();
+        vacant.insert(Entry {
+            id,
+            connection,
+            client_id: client_id.into(),
+            lead,
+            skipped: 0,
+            joined: None,
+            _present: present,
+        });
+        Some((id, left))
     }
 
     pub(super) fn find(&mut self, id: MemberId) -> Option<&mut Entry> {

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 const CONNECTION: ConnectionId = ConnectionId { slot: 0, generation: 1 };
 
 fn insert(members: &mut Members) -> MemberId {
-    members.insert(CONNECTION, "id", [].into()).unwrap()
+    members.insert(CONNECTION, "id", [].into()).unwrap().0
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(super) struct LaneKey {
     pub(super) variables: String,
     /// Headers forwarded from the client.
     pub(super) headers: Vec<(String, String)>,
-    /// The variables that hold representations; none for a plain fetch.
+    /// The variables that hold representations; none for a plain fetch, which joins no lane.
     pub(super) lists: Vec<String>,
 }
 

@@ -95,17 +95,9 @@ impl<'a> Run<'a> {
 
     async fn fetch(&self, fetch: &Fetch) {
         let key = self.lane(&fetch.question, Vec::new());
-        // Only events may share: they ask for the same thing at the same time by themselves, not by a
-        // client's will.
-        let mut answer = if self.operation.kind == Kind::Subscription {
-            let mut answers = self.resolver.ask(&key, Vec::new()).await.answers;
-            answers.pop().map(|answer| (answer.data.clone(), answer.errors.clone())).unwrap_or_default()
-        } else {
-            let Answer { data, errors } = self.resolver.send(&key, &Vec::new()).await;
-            (data, errors)
-        };
-        rewrite(&mut answer.0, &fetch.output_rewrites);
-        let (data, errors) = answer;
+        // Each by itself: only entity fetches are known to ask for nothing but what their representations say.
+        let Answer { mut data, errors } = self.resolver.send(&key, &Vec::new()).await;
+        rewrite(&mut data, &fetch.output_rewrites);
         let Response { root, errors: told } = &mut *self.response();
         let mut places = Vec::new();
         visit(root, &fetch.path, &mut Vec::new(), &mut |_, place: &[Step<'_>]| places.push(place.to_vec()));

@@ -186,7 +186,9 @@ async fn load(
     metrics: &Metrics,
 ) -> Result<Vec<Object>, String> {
     // Called within the fence: `load` may panic before it gives a future.
-    fenced(hook, "initial", timeout, metrics, async move { (initial.load)().await }).await.map_err(|fault| fault.reason())
+    fenced(hook, "initial", timeout, metrics, async move { (initial.load)().await })
+        .await
+        .map_err(|fault| fault.reason())
 }
 
 /// More than the bound is refused whole: a part of a state would look like all of it.

@@ -5,8 +5,12 @@ use crate::Object;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const NATS: SubjectRule =
-    SubjectRule { noun: "subject", forbidden: &['.', '*', '>'], subject_bytes_max: 256 };
+const NATS: SubjectRule = SubjectRule {
+    noun: "subject",
+    forbidden: &['.', '*', '>'],
+    reserved: &["$", "_INBOX"],
+    subject_bytes_max: 256,
+};
 
 fn object(value: Value) -> Object {
     value.as_object().cloned().unwrap_or_default()
@@ -63,6 +67,33 @@ fn refusals_name_the_argument_and_never_echo_the_value() {
         assert!(!refusal.contains("secret"), "{refusal}");
     }
     assert_eq!(render("{{ claims.tenant }}", json!({})), Err("claim `tenant` is missing".into()));
+}
+
+#[test]
+fn no_value_reaches_the_brokers_own_subjects() {
+    let cases = [
+        ("{{ args.a }}.x", "$JS", Err("argument `a` may not make the subject begin with `$`")),
+        ("{{ args.a }}.x", "$SYS", Err("argument `a` may not make the subject begin with `$`")),
+        ("{{ args.a }}.x", "_INBOX", Err("argument `a` may not make the subject begin with `_INBOX`")),
+        ("_{{ args.a }}.x", "INBOX", Err("argument `a` may not make the subject begin with `_INBOX`")),
+        ("{{ args.a }}.x", "a$JS", Ok("a$JS.x")),
+        ("e.{{ args.a }}", "$JS", Ok("e.$JS")),
+        // The author's own text may.
+        ("$KV.{{ args.a }}", "bucket", Ok("$KV.bucket")),
+        ("_INBOX.{{ args.a }}", "x", Ok("_INBOX.x")),
+        // What only looks like a separator or a space is an ordinary letter to the broker.
+        ("e.{{ args.a }}", "a\u{ff0e}b", Ok("e.a\u{ff0e}b")),
+        ("e.{{ args.a }}", "a\u{200b}b", Ok("e.a\u{200b}b")),
+        ("e.{{ args.a }}", "a\u{3000}b", Err("argument `a` may not contain white space here")),
+        ("e.{{ args.a }}", "a\u{85}b", Err("argument `a` may not contain control characters here")),
+    ];
+    for (template, value, expected) in cases {
+        match (render(template, json!({ "a": value })), expected) {
+            (Ok(subject), Ok(expected)) => assert_eq!(subject, expected, "{template}"),
+            (Err(told), Err(expected)) => assert!(told.starts_with(expected), "{template} {value}: {told}"),
+            (rendered, _) => panic!("{template} {value}: {rendered:?}"),
+        }
+    }
 }
 
 #[test]

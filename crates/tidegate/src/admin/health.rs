@@ -65,7 +65,7 @@ mod tests {
     #[async_trait]
     impl Broker for Fixed {
         fn rule(&self) -> SubjectRule {
-            SubjectRule { noun: "subject", forbidden: &[], subject_bytes_max: 1 }
+            SubjectRule { noun: "subject", forbidden: &[], reserved: &[], subject_bytes_max: 1 }
         }
 
         async fn subscribe(&self, _: Subscribe) -> Result<Box<dyn Source>, BrokerError> {

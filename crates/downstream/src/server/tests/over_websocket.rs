@@ -100,7 +100,7 @@ fn every_refusal_is_an_error_for_that_operation_alone() {
 }
 
 #[test]
-fn a_complete_that_overtakes_the_join_leaves_nothing_behind() {
+fn a_complete_that_overtakes_the_join_gives_it_up() {
     let world = World::new();
     let mut client = Client::acknowledged(world.address);
     client.subscribe("1", "subscription slow");
@@ -108,9 +108,8 @@ fn a_complete_that_overtakes_the_join_leaves_nothing_behind() {
     client.text(r#"{"id":"1","type":"complete"}"#);
     client.text(r#"{"type":"ping"}"#);
     assert_eq!(client.message(), json!({ "type": "pong" }), "the complete was taken in");
-    world.engine.gate.add_permits(1);
-    let member = world.joined();
-    assert_eq!(world.left(), member.id);
+    // Without the gate being opened: however long the engine would have waited, it is given up now.
+    world.left();
 }
 
 #[test]

@@ -24,17 +24,13 @@ impl Dice {
 #[derive(Default)]
 struct Ledger {
     alive: Vec<Member>,
-    joined: usize,
     left: usize,
 }
 
 impl Ledger {
     fn note(&mut self, seen: Seen) {
         match seen {
-            Seen::Joined(member) => {
-                self.joined += 1;
-                self.alive.push(member);
-            }
+            Seen::Joined(member) => self.alive.push(member),
             Seen::Left(_) => self.left += 1,
             Seen::Prepared | Seen::Drained => {}
         }
@@ -87,7 +83,7 @@ fn run(seed: u64) {
     }
     drop(client);
     world.engine.gate.add_permits(STEPS);
-    while ledger.joined < subscriptions || ledger.left < subscriptions {
+    while ledger.left < subscriptions {
         ledger.note(world.next());
     }
     world.runtime.block_on(world.all_gone());

@@ -76,7 +76,7 @@ impl Owner {
         let lead = connection.protocol.lead(client_id);
         let has_room = connection.operations.len() < limits.subscriptions_per_connection_max;
         let member = if has_room { self.members.insert(id, client_id, lead) } else { None };
-        let Some(member) = member else {
+        let Some((member, left)) = member else {
             let text = format!(
                 "this connection has {} operations already (subscriptions_per_connection_max)",
                 connection.operations.len()
@@ -92,7 +92,7 @@ impl Owner {
         let (backend, mailbox) = (self.around.backend.clone(), self.mailbox.clone());
         let target = Member { id: member, shard: mailbox.clone() };
         self.around.runtime.spawn(async move {
-            let outcome = backend::run(backend, request, identity, target, allows_mutation).await;
+            let outcome = backend::run(backend, request, identity, target, allows_mutation, left).await;
             mailbox.send(Turn::Finished { connection: id, member, outcome }).await;
         });
     }
