@@ -162,6 +162,8 @@ impl Viewer {
     pub fn share_key(&self) -> ShareKey {
         let mut text = String::new();
         write_canonical(&self.claims, &mut text);
+        // Two numbers side by side would read as one.
+        text.push('|');
         write_canonical(&self.init_payload, &mut text);
         let mut headers: Vec<_> = self.headers.iter().collect();
         headers.sort_by(|a, b| a.0.cmp(&b.0)); // stable: the values of one header keep their order

@@ -60,9 +60,19 @@ impl Bench {
     }
 
     pub async fn subscribe(&mut self, who: &str, query: &str) -> Result<(MemberId, Subscription), String> {
+        self.subscribe_with(who, query, json!({})).await
+    }
+
+    pub async fn subscribe_with(
+        &mut self,
+        who: &str,
+        query: &str,
+        variables: Value,
+    ) -> Result<(MemberId, Subscription), String> {
         self.named += 1;
         let id = MemberId(self.named);
-        let request = Request::from_json(json!({ "query": query })).expect("well formed");
+        let request = json!({ "query": query, "variables": variables });
+        let request = Request::from_json(request).expect("well formed");
         let identity = Identity { claims: Arc::new(json!({ "sub": who })), ..Identity::default() };
         let told = |errors: Vec<graph::error::GraphqlError>| errors[0].message.clone();
         let prepared = self.engine.prepare(request, identity).await.map_err(told)?;

@@ -34,6 +34,21 @@ async fn a_thousand_identical_subscribers_cost_one_broker_subscription_and_one_f
 }
 
 #[tokio::test(start_paused = true)]
+async fn callers_that_hooks_tell_apart_still_share_the_fetch_of_an_event() {
+    let mut bench = Bench::new(vec![Arc::new(ByRole(AtomicUsize::new(0)))]);
+    let mut joined = Vec::new();
+    for at in 0..12 {
+        joined.push(bench.subscribe(&format!("role {at}"), EVERY).await.expect("joins"));
+    }
+    assert_eq!(bench.engine.census()["groups"], 12);
+    for n in 1..=5 {
+        bench.publish(order(n));
+        settle().await;
+        assert_eq!(bench.subgraph.requests.load(Ordering::Relaxed), n, "one for each event that comes apart");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn different_fields_on_one_subject_share_the_trigger_and_not_the_group() {
     let mut bench = Bench::new(vec![]);
     let every = bench.subscribe("ada", EVERY).await.expect("joins");

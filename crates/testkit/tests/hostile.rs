@@ -314,3 +314,51 @@ async fn subjects_a_hook_chose_are_refused_where_the_broker_refuses_them() {
         nothing_left(&bench);
     }
 }
+
+/// Changes every event into something else, and begins with the same.
+struct Forger(Value);
+
+#[async_trait]
+impl Hook for Forger {
+    fn name(&self) -> &str {
+        "forger"
+    }
+
+    fn policy(&self) -> Policy {
+        Policy { selects: true, ..Policy::default() }
+    }
+
+    async fn on_subscribe(&self, _start: &Start) -> Result<Admission, Refusal> {
+        let forged = self.0.as_object().expect("an object").clone();
+        Ok(Admission::allow().with_initial(Some("n"), move || async move { Ok(vec![forged]) }))
+    }
+
+    async fn on_select(&self, _select: &Select) -> Result<Selection, Refusal> {
+        Ok(Selection::Change(self.0.as_object().expect("an object").clone()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_hook_makes_of_an_event_is_held_to_the_schema() {
+    let forgeries = [
+        json!({ "__typename": "Customer", "id": "7", "n": 1, "secret": "s" }),
+        json!({ "__typename": 7, "n": 1, "secret": "s" }),
+        json!({ "__typename": "Order", "n": "secret" }),
+        json!({ "__typename": "Order", "id": { "secret": 1 }, "n": [1] }),
+        json!({}),
+    ];
+    for forged in forgeries {
+        let mut bench = Bench::new(vec![Arc::new(Forger(forged.clone()))]);
+        let (id, _stays) = bench.subscribe("ada", EVERY).await.expect("joins");
+        bench.publish(order(1));
+        settle().await;
+        for payload in bench.payloads(id) {
+            let told = payload.to_string();
+            assert!(payload["errors"].is_array() && !told.contains("secret"), "{forged}: {told}");
+        }
+        assert!(bench.record(id).end.is_none(), "{forged}");
+        let dropped = bench.engine.metrics.events_dropped.count(&["default", "typename_unknown"]);
+        let is_foreign = forged.get("__typename").is_some_and(|name| name != "Order");
+        assert_eq!(dropped, if is_foreign { 2 } else { 0 }, "{forged}");
+    }
+}

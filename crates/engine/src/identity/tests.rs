@@ -71,3 +71,42 @@ proptest! {
         prop_assert_eq!(wrap(&a) == wrap(&b), a == b);
     }
 }
+
+#[test]
+fn what_only_looks_alike_never_shares() {
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let viewer = |claims: Value, init: Value, headers: Vec<(String, String)>, variables: Value| Viewer {
+        claims,
+        init_payload: init,
+        headers,
+        variables: variables.as_object().cloned().unwrap_or_default(),
+    };
+    let (none, null, empty) = (Vec::new, || json!(null), || json!({}));
+    let viewers = [
+        viewer(json!(1), json!(23), none(), empty()),
+        viewer(json!(12), json!(3), none(), empty()),
+        viewer(null(), empty(), none(), empty()),
+        viewer(empty(), null(), none(), empty()),
+        viewer(json!({ "sub": null }), null(), none(), empty()),
+        viewer(json!({ "sub": "null" }), null(), none(), empty()),
+        viewer(json!({ "sub": 1 }), null(), none(), empty()),
+        viewer(json!({ "sub": 1.0 }), null(), none(), empty()),
+        viewer(json!({ "sub": "1" }), null(), none(), empty()),
+        viewer(json!({ "sub": ["1"] }), null(), none(), empty()),
+        viewer(json!({ "a\":{\"b": 1 }), null(), none(), empty()),
+        viewer(json!({ "a": { "b": 1 } }), null(), none(), empty()),
+        viewer(null(), null(), vec![header("x", "1"), header("x", "2")], empty()),
+        viewer(null(), null(), vec![header("x", "2"), header("x", "1")], empty()),
+        viewer(null(), null(), vec![header("x", "1, 2")], empty()),
+        viewer(null(), null(), vec![header("x", "1\"), (\"x\", \"2")], empty()),
+        viewer(null(), null(), vec![header("x", "")], empty()),
+        viewer(null(), null(), none(), json!({ "x": null })),
+        viewer(null(), null(), none(), json!({ "x": "" })),
+    ];
+    for (at, one) in viewers.iter().enumerate() {
+        for (beside, other) in viewers.iter().enumerate() {
+            let shares = may_share(&one.share_key(), &other.share_key());
+            assert_eq!(shares, at == beside, "{one:?} and {other:?}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The sharing: entity fetches in flight together with equal questions become one `_entities` request.
 //! Owns lanes and the sending of requests; never reads what an entity holds.
-//! No timer: the first goes at once, what arrives while enough are in flight goes together in the next.
+//! No timer: the first goes as soon as what is ready has asked, what arrives while enough are in flight goes
+//! together in the next.
 //! Nothing joins a request that has left already: its answer could be older than the event that asks.
 
 use super::Resolver;
@@ -170,6 +171,8 @@ impl Resolver {
     }
 
     async fn fly(self: Arc<Self>, key: LaneKey) {
+        // The rounds of one event become ready together; once round the runtime's queue, all of them have asked.
+        tokio::task::yield_now().await;
         while let Some(flight) = self.lanes.take(&key, self.limits.entities_per_request_max) {
             let answer = self.send(&key, &flight.lists).await;
             flight.settle(answer);

@@ -71,12 +71,23 @@ impl Recipe {
     }
 
     async fn make(&self, event: Event, is_initial: bool) -> Outcome {
+        let brought = event.payload.clone();
         // What `on_subscribe` itself sent is for this subscriber by its word.
         let selected = if is_initial { Ok(event) } else { self.select(event).await };
-        match selected {
-            Ok(event) => self.respond(&event).await,
-            Err(outcome) => outcome,
+        let event = match selected {
+            Ok(event) => event,
+            Err(outcome) => return outcome,
+        };
+        // What the source brought was looked at when it came.
+        let is_made = is_initial || !Arc::ptr_eq(&brought, &event.payload);
+        if is_made
+            && let Some(fault) = self.root().check(event.object()).iter().find(|fault| fault.is_fatal())
+        {
+            let (field, reason) = (&*self.field, fault.reason());
+            tracing::warn!(field, reason, "a hook made an event that cannot be this field's");
+            return Outcome::Dropped(reason);
         }
+        self.respond(&event).await
     }
 
     async fn select(&self, mut event: Event) -> Result<Event, Outcome> {
