@@ -131,7 +131,6 @@ impl Hook for Guard {
             view: View::nothing(),
             on_failure: Failure::Pass,
             timeout: Some(Duration::from_millis(500)),
-            ..Policy::default()
         }
     }
 
