@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use futures::future::join_all;
 
-    const SDL: &str = "schema { query: Query } type Query { a: Int }";
+    const SDL: &str = include_str!("../../graph/fixtures/shop.graphql");
 
     fn operations(kept_max: usize) -> Operations {
         let supergraph = Arc::new(Supergraph::load(SDL).unwrap());

@@ -1,6 +1,7 @@
 //! One operation, ready to run: its kind, what it requires of the caller, its plan and its response shape.
 //! Owns validation, normalisation and variable coercion; never executes.
 
+mod alias;
 mod api;
 mod prepare;
 mod requirements;

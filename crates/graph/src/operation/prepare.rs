@@ -1,6 +1,7 @@
 //! Text → Operation: parse within bounds, validate, measure, compile the shape, plan.
 //! Owns the order of these and what each refusal is called; never runs the result.
 
+use super::alias::hold_aliases;
 use super::size::measure;
 use super::{Api, Bounds, Guarded, Kind, Operation};
 use crate::error::{Code, GraphqlError};
@@ -40,6 +41,7 @@ pub(crate) fn prepare(
         .map_err(|error| vec![GraphqlError::new(Code::BadRequest, error.message().to_string())])?;
     let name = operation.name.as_ref().map(ToString::to_string);
     hold_bounds(&document, operation, bounds)?;
+    hold_aliases(&ground.types, &document, operation)?;
     let compiler =
         ShapeCompiler::new(&ground.api.schema, &ground.api.implementers, &document, bounds.selections_max);
     let shape = compiler.compile(&operation.selection_set).map_err(|_| vec![too_large(bounds)])?;

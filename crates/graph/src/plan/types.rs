@@ -17,6 +17,8 @@ pub(crate) struct Types {
     enums: HashMap<String, BTreeSet<String>>,
     /// (type, graph) → key field sets, in order of declaration.
     keys: HashMap<(String, String), Vec<String>>,
+    /// Every name within a `@key` or `@requires`: what representations are made of.
+    represented: BTreeSet<String>,
     /// Subgraph name → `join__Graph` value, and the address.
     graphs: BTreeMap<String, (String, String)>,
 }
@@ -37,6 +39,7 @@ impl Types {
                 Definition::ObjectTypeDefinition(object) => {
                     let name = object.name.to_string();
                     types.read_keys(&name, &object.directives);
+                    types.read_requires(&object.fields);
                     types.objects.insert(name.clone(), field_facts(&object.fields));
                     let interfaces = object.implements_interfaces.iter();
                     implementations.extend(interfaces.map(|interface| (interface.to_string(), name.clone())));
@@ -70,9 +73,23 @@ impl Types {
     fn read_keys(&mut self, name: &str, directives: &ast::DirectiveList) {
         for join in directives.get_all("join__type") {
             let Some(graph) = text(join, "graph") else { continue };
-            let keys = self.keys.entry((name.to_owned(), graph)).or_default();
-            keys.extend(text(join, "key"));
+            let key = text(join, "key");
+            self.represented.extend(key.iter().flat_map(|key| words(key)));
+            self.keys.entry((name.to_owned(), graph)).or_default().extend(key);
         }
+    }
+
+    fn read_requires(&mut self, fields: &[apollo_compiler::Node<ast::FieldDefinition>]) {
+        let joins = fields.iter().flat_map(|field| field.directives.get_all("join__field"));
+        let requires = joins.filter_map(|join| text(join, "requires"));
+        self.represented.extend(requires.flat_map(|set| words(&set).collect::<Vec<_>>()));
+    }
+
+    /// Whether a field under this alias would stand where a representation looks for another field's value.
+    pub(crate) fn is_hidden_by(&self, parent: &str, alias: &str) -> bool {
+        let has = |name: &str| self.field(name, alias).is_some();
+        self.represented.contains(alias)
+            && (has(parent) || self.possible(parent).iter().any(|name| has(name)))
     }
 
     fn read_graphs(&mut self, values: &[apollo_compiler::Node<ast::EnumValueDefinition>]) {
@@ -162,6 +179,12 @@ fn field_facts(fields: &[apollo_compiler::Node<ast::FieldDefinition>]) -> BTreeM
         FieldFacts { ty: field.ty.clone(), graphs: (!joins.is_empty()).then_some(graphs) }
     };
     fields.iter().map(|field| (field.name.to_string(), facts(field))).collect()
+}
+
+/// The names in a field set.
+fn words(set: &str) -> impl Iterator<Item = String> {
+    let words = set.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| !word.is_empty()).map(str::to_owned)
 }
 
 /// A string or enum argument of a directive.

@@ -147,6 +147,31 @@ fn refusals_have_codes_and_places() {
 }
 
 #[test]
+fn no_alias_chooses_which_entity_is_resolved() {
+    let refused = [
+        "subscription { orderUpdated(id: 1) { id: status total } }",
+        "subscription { orderUpdated(id: 1) { customer { id: name reviewCount } } }",
+        "subscription { orderUpdated(id: 1) { __typename: status total } }",
+        "subscription { feed { ...F } } fragment F on Order { id: note total }",
+        "subscription { nodeChanged { ... on User { id: name } } }",
+        "{ products { price: name shippingEstimate } }",
+    ];
+    for document in refused {
+        let errors = shop().prepare(document, None, &BOUNDS).expect_err(document);
+        let told = &errors[0].message;
+        assert!(told.contains("choose another") || told.contains("__typename"), "{document}: {told}");
+    }
+    let allowed = [
+        "subscription { orderUpdated(id: 1) { id: id key: id sum: total state: status } }",
+        "{ id: me { name: tier } }",
+        "subscription { feed { ... on Reconnected { when: at } } }",
+    ];
+    for document in allowed {
+        assert!(shop().prepare(document, None, &BOUNDS).is_ok(), "{document}");
+    }
+}
+
+#[test]
 fn planning_is_bounded_in_time() {
     let bounds = Bounds { planning_timeout: Duration::ZERO, ..BOUNDS };
     let errors = shop().prepare("{ product(id: 1) { reviews { id } } }", None, &bounds).expect_err("no time");
