@@ -31,8 +31,8 @@ fn check(types: &Types, set: &SelectionSet, refusals: &mut Vec<GraphqlError>) {
                 if let Some(alias) = alias.filter(|alias| hides(alias)) {
                     let (name, parent) = (&field.name, &set.ty);
                     let message = format!(
-                        "the alias `{alias}` of `{parent}.{name}` is the name of a field that identifies the object: \
-                         choose another"
+                        "the alias `{alias}` of `{parent}.{name}` is the name of a field that identifies the \
+                         object: choose another"
                     );
                     refusals.push(GraphqlError::new(Code::GraphqlValidationFailed, message));
                 }
