@@ -2,11 +2,13 @@
 //! for a hook, a subgraph or a client.
 //! Owns the order of steps; who an event is for is `group`, how order is kept is `pipeline`, what is made is `round`.
 
+mod deliver;
 pub(crate) mod filter;
 pub(crate) mod group;
 pub(crate) mod initial;
 pub(crate) mod join;
 pub(crate) mod key;
+mod open;
 pub(crate) mod overflow;
 pub(crate) mod pipeline;
 pub(crate) mod receive;
@@ -16,27 +18,24 @@ use crate::event::{Event, Position};
 use crate::hook::Plugged;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::outbox::{End, Overflow, ShardTurn};
-use crate::port::{Batch, BrokerError, Failure, Source, Subscribe};
+use crate::outbox::{End, ShardTurn};
+use crate::port::{Batch, Failure, Source};
 use crate::snapshot::Provider;
+use deliver::{push, reason};
 use futures::future::BoxFuture;
 use graph::error::{Code, GraphqlError};
-use group::{Audience, GroupId, Groups, Settled, SubscriptionId, Waiting};
+use group::{GroupId, Groups, Settled, SubscriptionId, Waiting};
 use join::{Join, Loaded};
 use key::{Roster, TriggerId, TriggerKey};
+use open::Opened;
 use pipeline::Ticket;
 use receive::{Faults, Received};
-use round::Outcome;
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-
-/// Pause before a subscribe that the broker could not take is tried again; doubled each time.
-const REOPEN_FIRST: Duration = Duration::from_millis(250);
-const REOPEN_MAX: Duration = Duration::from_secs(10);
 
 /// What reaches a trigger from outside. The mailbox is bounded by construction: a join and a leave per subscription.
 pub(crate) enum Mail {
@@ -48,7 +47,7 @@ pub(crate) enum Mail {
 /// Everything that can happen to a trigger, one at a time.
 enum Turn {
     Mail(Mail),
-    Opened(Result<Box<dyn Source>, BrokerError>),
+    Opened(Opened),
     Pulled(Option<Batch>),
     Received(Received),
     /// A received event may be begun.
@@ -86,7 +85,7 @@ pub(crate) struct Trigger {
     id: TriggerId,
     parts: TriggerParts,
     mailbox: mpsc::UnboundedReceiver<Mail>,
-    opening: Option<BoxFuture<'static, Result<Box<dyn Source>, BrokerError>>>,
+    opening: Option<BoxFuture<'static, Opened>>,
     /// Times in a row that the broker did not take the subscription.
     failures: u32,
     /// Joins that came before the source stood.
@@ -190,45 +189,6 @@ impl Trigger {
         }
     }
 
-    fn open_after(&self, pause: Duration) -> BoxFuture<'static, Result<Box<dyn Source>, BrokerError>> {
-        let subscribe = Subscribe {
-            subjects: self.parts.key.subjects.clone(),
-            stream: self.parts.key.stream.clone(),
-            batch_events_max: self.parts.limits.batch_events_max,
-        };
-        let (broker, patience) = (self.parts.provider.broker.clone(), self.parts.limits.broker_timeout);
-        Box::pin(async move {
-            tokio::time::sleep(pause).await;
-            tracing::trace!(target: "way", step = "Broker::subscribe");
-            let opened = tokio::time::timeout(patience, broker.subscribe(subscribe)).await;
-            opened.unwrap_or(Err(BrokerError::Timeout))
-        })
-    }
-
-    fn open(&mut self, opened: Result<Box<dyn Source>, BrokerError>) -> Option<End> {
-        self.opening = None;
-        let error = match opened {
-            Ok(source) => {
-                self.source = Some(source);
-                for join in std::mem::take(&mut self.early).into_values() {
-                    self.admit(join);
-                }
-                return None;
-            }
-            Err(error) => error,
-        };
-        let (provider, subjects) = (&*self.parts.provider.id, &self.parts.key.subjects);
-        tracing::warn!(provider, ?subjects, %error, "broker subscribe failed");
-        if let BrokerError::Refused(_) = error {
-            let message = format!("the event broker refused the subscription (provider `{provider}`)");
-            return Some(End::Errors(vec![GraphqlError::new(Code::DownstreamServiceError, message)]));
-        }
-        let pause = REOPEN_FIRST * 2_u32.saturating_pow(self.failures);
-        self.failures += 1;
-        self.opening = Some(self.open_after(pause.min(REOPEN_MAX)));
-        None
-    }
-
     /// Takes a batch in: parse, then `on_receive`, beside the loop.
     async fn receive(&mut self, batch: Option<Batch>) -> Option<End> {
         let Some(batch) = batch else {
@@ -282,110 +242,11 @@ impl Trigger {
         }
     }
 
-    async fn offer(&mut self, id: GroupId, mut waiting: Waiting) {
-        let Some(group) = self.groups.group_mut(id) else { return };
-        if !self.faults.passes(&group.recipe, &waiting.event) {
-            return;
-        }
-        if group.recipe.is_immediate() && group.pipeline.is_idle() {
-            // Nothing to wait for and nothing before it: no task, no queue.
-            let outcome = group.recipe.clone().run(waiting.event, false).await;
-            let settled = Settled { outcome, audience: waiting.audience, pending: waiting.pending };
-            return self.deliver(settled).await;
-        }
-        if group.recipe.overflow == Overflow::Conflate {
-            waiting.entity = group.recipe.root().entity_key(waiting.event.object());
-        }
-        let backlog_max = self.parts.limits.group_backlog_max;
-        let lost = overflow::make_room(group, &waiting, backlog_max);
-        if lost.as_ref().is_none_or(|lost| !lost.disconnect) {
-            group.pipeline.wait(waiting);
-        }
-        if let Some(lost) = lost {
-            self.tell(lost).await;
-        }
-        self.pump(id);
-    }
-
-    /// Begins as many waiting rounds of a group as may run.
-    fn pump(&mut self, id: GroupId) {
-        let Some(group) = self.groups.group_mut(id) else { return };
-        while let Some((ticket, waiting)) = group.pipeline.begin() {
-            let recipe = group.recipe.clone();
-            let is_initial = waiting.pending.is_none();
-            let covered = !is_initial
-                && group.floor.as_mut().is_some_and(|floor| join::covers(floor, &recipe, &waiting.event));
-            self.tasks.spawn(async move {
-                let Waiting { event, audience, pending, .. } = waiting;
-                let outcome =
-                    if covered { Outcome::Dropped("covered") } else { recipe.run(event, is_initial).await };
-                let settled = Settled { outcome, audience, pending };
-                Finished::Round { group: id, ticket, settled }
-            });
-        }
-    }
-
-    async fn settle(&mut self, id: GroupId, ticket: Ticket, settled: Settled) {
-        // The group may be gone: its last member left while the round ran.
-        let Some(group) = self.groups.group_mut(id) else { return };
-        tracing::trace!(target: "way", step = "Pipeline::settle");
-        for settled in group.pipeline.settle(ticket, settled) {
-            self.deliver(settled).await;
-        }
-        self.pump(id);
-        self.groups.rejoin(id);
-    }
-
-    async fn deliver(&mut self, settled: Settled) {
-        let Settled { outcome, audience, pending } = settled;
-        match outcome {
-            Outcome::Payload(payload) => {
-                tracing::trace!(target: "way", step = "Group::deliver");
-                Metrics::grow(&self.parts.metrics.deliveries, group::size(&audience));
-                for (shard, members) in audience {
-                    push(&*shard, ShardTurn::Deliver { payload: payload.clone(), members }).await;
-                }
-            }
-            Outcome::Dropped(reason) => self.faults.count(reason),
-            Outcome::Closed(error) => self.end_some(audience, End::Errors(vec![error])).await,
-        }
-        drop(pending);
-    }
-
-    async fn tell(&mut self, lost: overflow::Lost) {
-        let overflow::Lost { audience, events, disconnect } = lost;
-        Metrics::grow(&self.parts.metrics.skipped, group::size(&audience) * events);
-        if disconnect {
-            let message =
-                "events arrive faster than they can be resolved; this subscription fell too far behind";
-            let error = GraphqlError::new(Code::SubscriptionLagged, message);
-            return self.end_some(audience, End::Errors(vec![error])).await;
-        }
-        for (shard, members) in audience {
-            push(&*shard, ShardTurn::Skipped { members, events }).await;
-        }
-    }
-
-    async fn end_some(&mut self, audience: Audience, end: End) {
-        for id in self.groups.subscriptions_of(&audience) {
-            self.groups.remove(id);
-            self.count_gone(reason(&end));
-        }
-        for (shard, members) in audience {
-            push(&*shard, ShardTurn::End { members, end: end.clone() }).await;
-        }
-    }
-
     fn release(&mut self, id: SubscriptionId) {
         self.early.remove(&id);
         if self.groups.remove(id).is_some() {
             self.count_gone("left");
         }
-    }
-
-    fn count_gone(&self, reason: &str) {
-        Metrics::shift(&self.parts.metrics.subscriptions_active, -1);
-        self.parts.metrics.subscriptions_ended.add(&[reason], 1);
     }
 
     /// Starts or stops the linger, as subscribers are gone or there.
@@ -455,22 +316,6 @@ impl Trigger {
         tracing::error!(subjects = ?self.parts.key.subjects, "a trigger panicked; its subscribers are told");
         let error = GraphqlError::new(Code::InternalServerError, "internal error in the event stream");
         self.complete(End::Errors(vec![error])).await;
-    }
-}
-
-/// The label of an end in metrics.
-fn reason(end: &End) -> &'static str {
-    match end {
-        End::Complete => "complete",
-        End::Errors(_) => "error",
-        End::Drain => "drain",
-    }
-}
-
-/// A full inbox means a busy shard, never a slow client.
-async fn push(shard: &dyn crate::outbox::Shard, turn: ShardTurn) {
-    if let Err(turn) = shard.try_push(turn) {
-        shard.push(turn).await;
     }
 }
 
