@@ -92,7 +92,7 @@ impl Default for Limits {
             hook_timeout: Duration::from_secs(5),
             broker_timeout: Duration::from_secs(10),
             linger: Duration::from_secs(3),
-            outbox_frames_max: 1_024,
+            outbox_frames_max: 8_192,
             outbox_bytes_max: 4 << 20,
             shard_turns_max: 1_024,
         }

@@ -100,7 +100,12 @@ impl Metrics {
                 "Subscriptions ended, by reason.",
             ),
             ("events_received", &self.events_received, &["provider"], "Messages taken from brokers."),
-            ("events_dropped", &self.events_dropped, &["provider", "reason"], "Events nobody was sent."),
+            (
+                "events_dropped",
+                &self.events_dropped,
+                &["provider", "reason"],
+                "Events dropped or with a part missing, by reason.",
+            ),
             ("subgraph_requests", &self.subgraph_requests, &["subgraph"], "Requests to subgraphs."),
             ("subgraph_errors", &self.subgraph_errors, &["subgraph"], "Requests to subgraphs that failed."),
             ("publishes", &self.publishes, &["provider", "outcome"], "Messages published."),

@@ -48,12 +48,14 @@ pub fn compose(sources: &[SchemaSource]) -> Result<Composition, Vec<Diagnostic>>
             Err(errors) => found.extend(errors),
             Ok(_) if events::is_events_subgraph(&source.sdl) => events.push(source.clone()),
             Ok(catalog) => {
-                if source.routing_url.is_none() {
+                let misspelt = events::misspelt(&catalog);
+                if source.routing_url.is_none() && misspelt.is_empty() {
                     found.push(
                         Diagnostic::error(format!("subgraph `{}` has no routing_url", source.name))
                             .help("give its address, or event directives if no server answers for it"),
                     );
                 }
+                found.extend(misspelt);
                 references::check(&catalog, &mut found);
                 http.push((source, catalog));
             }

@@ -99,6 +99,18 @@ pub fn is_events_subgraph(sdl: &str) -> bool {
     })
 }
 
+/// Directives of a schema that seem to be meant as words of the dialect; misspelt they would tie nothing to a broker.
+pub(crate) fn misspelt(catalog: &catalog::Catalog) -> Vec<Diagnostic> {
+    let fields = catalog.types.values().flat_map(|entry| &entry.fields);
+    let directives = fields.flat_map(|field| field.directives.iter());
+    let error = |directive: &apollo_compiler::Node<apollo_compiler::ast::Directive>| {
+        let meant = dialect::meant_by(&directive.name)?;
+        let message = format!("`@{}` is no directive of the event dialect", directive.name);
+        Some(catalog.error(directive.location(), message).help(format!("did you mean `@{meant}`?")))
+    };
+    directives.filter_map(error).collect()
+}
+
 /// Reads the bindings back from a composed supergraph, where they are `@join__directive`s on the root fields.
 pub fn bindings(supergraph_sdl: &str) -> Result<Vec<Binding>, Vec<Diagnostic>> {
     supergraph::read(supergraph_sdl)

@@ -19,6 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
+/// How long a publish waits for a connection that is away: a reconnect is ridden out, an outage is told of at once.
+const RECONNECT_PATIENCE: Duration = Duration::from_secs(1);
+
 /// How to reach one NATS provider, and its bounds.
 pub struct Options {
     /// The provider's id, for logs and metrics.
@@ -190,7 +193,8 @@ impl Broker for NatsBroker {
         let deadline = Instant::now() + self.timeout;
         // Nothing is handed to the client while it has no connection: it would send it whenever one
         // returns, long after the publisher was told that it failed.
-        if timeout_at(deadline, self.link.connected()).await.is_err() {
+        let patience = deadline.min(Instant::now() + RECONNECT_PATIENCE);
+        if timeout_at(patience, self.link.connected()).await.is_err() {
             return Err(BrokerError::Unavailable(self.link.reason()));
         }
         let sent = timeout_at(deadline, self.send(message)).await;

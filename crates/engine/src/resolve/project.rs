@@ -11,8 +11,13 @@ use std::collections::HashSet;
 
 /// `{"data":…}`, with `errors` where there are any.
 pub(super) fn project(shape: &Shape, variables: &Object, root: &Value, errors: Vec<GraphqlError>) -> Bytes {
-    let mut projection =
-        Projection { out: Vec::with_capacity(256), path: Vec::new(), told: Told::new(errors), variables };
+    let mut projection = Projection {
+        out: Vec::with_capacity(256),
+        path: Vec::new(),
+        types: Vec::new(),
+        told: Told::new(errors),
+        variables,
+    };
     projection.out.extend_from_slice(b"{\"data\":");
     let start = projection.out.len();
     let none = Map::new();
@@ -35,6 +40,8 @@ pub(super) fn project(shape: &Shape, variables: &Object, root: &Value, errors: V
 struct Projection<'a> {
     out: Vec<u8>,
     path: Vec<Step<'a>>,
+    /// The types of the objects around the place that is being written.
+    types: Vec<&'a str>,
     told: Told,
     variables: &'a Object,
 }
@@ -45,7 +52,19 @@ struct Nulled;
 impl<'a> Projection<'a> {
     fn object(
         &mut self,
-        type_name: &str,
+        type_name: &'a str,
+        fields: &'a [Field],
+        members: &'a Map<String, Value>,
+    ) -> Result<(), Nulled> {
+        self.types.push(type_name);
+        let done = self.fields(type_name, fields, members);
+        self.types.pop();
+        done
+    }
+
+    fn fields(
+        &mut self,
+        type_name: &'a str,
         fields: &'a [Field],
         members: &'a Map<String, Value>,
     ) -> Result<(), Nulled> {
@@ -81,7 +100,7 @@ impl<'a> Projection<'a> {
         }
         self.out.truncate(start);
         if is_required {
-            self.told.explain(&self.path, &field.name);
+            self.told.explain(&self.path, self.types.last().copied().unwrap_or_default(), &field.name);
             return Err(Nulled);
         }
         self.out.extend_from_slice(b"null");
@@ -215,7 +234,7 @@ impl Told {
     }
 
     /// Says why a non-null place is null, unless an error at it, above it or below it says so.
-    fn explain(&mut self, path: &[Step<'_>], field: &str) {
+    fn explain(&mut self, path: &[Step<'_>], type_name: &str, field: &str) {
         let path = error_path(path);
         let errors = &self.errors;
         let places = self.places.get_or_insert_with(|| {
@@ -227,7 +246,7 @@ impl Told {
         if above || places.leading.contains(&path) {
             return;
         }
-        let message = format!("cannot return null for the non-nullable field `{field}`");
+        let message = format!("Cannot return null for non-nullable field {type_name}.{field}.");
         self.push(GraphqlError::new(Code::InvalidValue, message).at_path(path));
     }
 }

@@ -309,3 +309,26 @@ fn a_carried_binding_is_read_with_its_graph_s_own_view_of_the_types() {
     let refusal = bindings_of("channels: 3").expect_err("refused");
     assert_eq!(refusal[0].span.as_ref().map(|span| span.source.as_str()), Some("supergraph"));
 }
+
+#[test]
+fn subjects_that_nats_would_not_take_are_told_at_composition() {
+    let table = [
+        ("e .x", "it holds white space"),
+        ("a..b", "it has an empty token"),
+        (".a", "it has an empty token"),
+        ("a.", "it has an empty token"),
+        ("a.>.b", "`>` must be its last token"),
+    ];
+    for (subject, why) in table {
+        tells(
+            &field("", &nats(subject)),
+            &format!("`{subject}` is no NATS subject: {why}"),
+            "tokens are separated",
+        );
+    }
+    for subject in ["a.*.b", "a.>", "{{ args.id }}.b", "a.{{ args.id }}{{ args.id }}", "$x"] {
+        bound(&field("(id: ID!)", &nats(subject)));
+    }
+    let publish = "type Mutation { m: edfs__PublishResult! @edfs__natsPublish(subject: \"a.*\") }";
+    tells(publish, "`a.*` is no NATS subject: a wildcard can only be subscribed to", "tokens are separated");
+}

@@ -128,3 +128,16 @@ fn the_composer_s_own_errors_come_through() {
     let found = compose(&[one, two]).expect_err("refused");
     assert!(found.iter().any(|diagnostic| diagnostic.message.contains("Thing")), "{found:?}");
 }
+
+#[test]
+fn a_misspelt_event_directive_is_told_whether_or_not_the_subgraph_has_an_address() {
+    let sdl = "type Subscription { a: A! @edfs__natsSubscrib(subjects: [\"a\"]) } type A { id: ID! }";
+    for routing_url in [None, Some("http://a".to_owned())] {
+        let (name, origin) = ("events".to_owned(), "events.graphql".to_owned());
+        let source = SchemaSource { name, routing_url, sdl: sdl.into(), origin };
+        let found = compose(&[source]).expect_err("refused");
+        let [told] = &found[..] else { panic!("one finding: {found:?}") };
+        assert_eq!(told.message, "`@edfs__natsSubscrib` is no directive of the event dialect");
+        assert_eq!(told.help.as_deref(), Some("did you mean `@edfs__natsSubscribe`?"));
+    }
+}
