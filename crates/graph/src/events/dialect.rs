@@ -173,7 +173,8 @@ impl Reading<'_> {
                 if self.word.transport == Transport::Nats
                     && let Some(fault) = subject_fault(&template, self.word.action)
                 {
-                    let help = "tokens are separated by single dots; `*` stands for one token, a last `>` for the rest";
+                    let help =
+                        "tokens are separated by single dots; `*` is any one token, a last `>` the rest";
                     self.refuse(
                         item.location(),
                         format!("`{text}` is no NATS subject: {fault}"),
