@@ -5,7 +5,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde::Serialize;
 
 /// Who the demo's hooks trust.
-pub const ISSUER: &str = "https://demo.tidegate.dev";
+pub const ISSUER: &str = "https://demo.tidegate.example";
 
 /// Fixed and public, so that the printed commands and tokens are the same at every start and can stand in a
 /// README. The demo listens on loopback and has nothing to guard; no other command uses it.
