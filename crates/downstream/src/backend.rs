@@ -90,7 +90,7 @@ impl Call for EngineCall {
 
 /// Runs one operation of a long-lived connection to where it answers or lives. A panic in it ends it alone. A
 /// subscription that its client has `left` is given up, however long the engine would have let it wait for a broker;
-/// a mutation is not.
+/// a mutation is not. `joining` is awaited when all that is left of a subscription is to wait for its source.
 pub(crate) async fn run(
     backend: Arc<dyn Backend>,
     request: serde_json::Value,
@@ -98,17 +98,21 @@ pub(crate) async fn run(
     member: Member,
     allows_mutation: bool,
     left: oneshot::Receiver<Infallible>,
+    joining: impl Future<Output = ()>,
 ) -> Outcome {
     let operation = async move {
         let request = Request::from_json(request).map_err(|error| vec![error])?;
         let call = backend.prepare(request, identity).await?;
         match call.kind() {
-            Kind::Subscription => tokio::select! {
-                biased;
-                // It never carries a value: its sender is dropped with the operation.
-                _ = left => Err(Vec::new()),
-                joined = call.subscribe(member) => joined.map(Outcome::Joined),
-            },
+            Kind::Subscription => {
+                joining.await;
+                tokio::select! {
+                    biased;
+                    // It never carries a value: its sender is dropped with the operation.
+                    _ = left => Err(Vec::new()),
+                    joined = call.subscribe(member) => joined.map(Outcome::Joined),
+                }
+            }
             Kind::Mutation if !allows_mutation => {
                 Err(vec![GraphqlError::new(Code::BadRequest, "a mutation cannot be sent by GET; use POST")])
             }

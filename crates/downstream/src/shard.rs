@@ -32,10 +32,16 @@ pub(crate) enum Turn {
         connection: ConnectionId,
         verdict: Result<Identity, AuthFailure>,
     },
+    /// A subscription is prepared and waits for its source.
+    Joining {
+        connection: ConnectionId,
+    },
     Finished {
         connection: ConnectionId,
         member: MemberId,
         outcome: Outcome,
+        /// `Joining` came before.
+        is_joining: bool,
     },
     /// End every connection, each after what waits for it.
     Drain,

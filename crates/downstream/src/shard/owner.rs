@@ -182,7 +182,13 @@ impl Owner {
             }
             Turn::Adopt(adoption) => self.adopt(*adoption),
             Turn::Authenticated { connection, verdict } => self.authenticated(connection, verdict),
-            Turn::Finished { connection, member, outcome } => self.finished(connection, member, outcome),
+            Turn::Joining { connection } => self.settled(connection),
+            Turn::Finished { connection, member, outcome, is_joining } => {
+                self.finished(member, outcome);
+                if !is_joining {
+                    self.settled(connection);
+                }
+            }
             Turn::Drain => self.drain(),
             Turn::Stop => self.is_stopped = true,
         }

@@ -113,6 +113,22 @@ fn a_complete_that_overtakes_the_join_gives_it_up() {
 }
 
 #[test]
+fn a_connection_is_read_on_while_many_of_its_subscriptions_wait_for_their_source() {
+    let limits = Limits { operations_inflight_per_connection_max: 4, ..Limits::default() };
+    let world = World::with(limits, Options { timings: patient(), ..Options::default() });
+    let mut client = Client::acknowledged(world.address);
+    for n in 0..20 {
+        client.subscribe(&n.to_string(), "subscription slow");
+    }
+    client.text(r#"{"type":"ping"}"#);
+    assert_eq!(client.message(), json!({ "type": "pong" }));
+    world.engine.gate.add_permits(20);
+    for _ in 0..20 {
+        world.joined();
+    }
+}
+
+#[test]
 fn a_lost_connection_leaves_what_it_joined() {
     let world = World::new();
     let mut client = Client::acknowledged(world.address);

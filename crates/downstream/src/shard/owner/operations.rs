@@ -92,13 +92,31 @@ impl Owner {
         let (backend, mailbox) = (self.around.backend.clone(), self.mailbox.clone());
         let target = Member { id: member, shard: mailbox.clone() };
         self.around.runtime.spawn(async move {
-            let outcome = backend::run(backend, request, identity, target, allows_mutation, left).await;
-            mailbox.send(Turn::Finished { connection: id, member, outcome }).await;
+            let mut is_joining = false;
+            let joining = async {
+                is_joining = true;
+                mailbox.send(Turn::Joining { connection: id }).await;
+            };
+            let run = backend::run(backend, request, identity, target, allows_mutation, left, joining);
+            let outcome = run.await;
+            mailbox.send(Turn::Finished { connection: id, member, outcome, is_joining }).await;
         });
     }
 
+    /// One operation fewer that costs work. A subscription that only waits for its source, maybe for as long as a
+    /// broker is away, is bounded by `subscriptions_per_connection_max` alone: its connection is read on.
+    pub(super) fn settled(&mut self, id: ConnectionId) {
+        let inflight_max = self.around.limits.operations_inflight_per_connection_max;
+        if let Some(connection) = self.find(id) {
+            connection.inflight -= 1;
+            if connection.is_paused && connection.inflight < inflight_max {
+                self.resume(id);
+            }
+        }
+    }
+
     /// The engine's answer. Where the operation is gone by now, dropping the outcome leaves the subscription.
-    pub(super) fn finished(&mut self, id: ConnectionId, member: MemberId, outcome: Outcome) {
+    pub(super) fn finished(&mut self, member: MemberId, outcome: Outcome) {
         match outcome {
             Outcome::Joined(joined) => {
                 if let Some(entry) = self.members.find(member) {
@@ -107,13 +125,6 @@ impl Owner {
             }
             Outcome::Refused(errors) => self.end(member, &End::Errors(errors)),
             Outcome::Response(response) => self.respond(member, &response),
-        }
-        let inflight_max = self.around.limits.operations_inflight_per_connection_max;
-        if let Some(connection) = self.find(id) {
-            connection.inflight -= 1;
-            if connection.is_paused && connection.inflight < inflight_max {
-                self.resume(id);
-            }
         }
     }
 
