@@ -113,6 +113,7 @@ impl Truth {
         let (from, to) = (client.joined_at.unwrap_or(0), client.left_at.unwrap_or(0));
         let missing: Vec<usize> =
             (from..to).filter(|n| self.matches(client, *n) && !got.contains(n)).collect();
+        let missing = self.told_by_one(client, missing, got);
         if record.shed && self.overflow == Overflow::Latest {
             return Err("closed, where the newest is to be kept".into());
         }
@@ -135,6 +136,19 @@ impl Truth {
             None if missing.len() as u64 <= record.skipped => Ok(()),
             None => Err(format!("lost in silence: {missing:?}, told of {}", record.skipped)),
         }
+    }
+
+    /// An initial event that was lost is one loss, however many live ones it stood for: of an order's missing events
+    /// before the first that came, only the last counts.
+    fn told_by_one(&self, client: &Client, missing: Vec<usize>, got: &[usize]) -> Vec<usize> {
+        if client.field != "currentOrders" {
+            return missing;
+        }
+        let id = |n: usize| &*self.published[n].id;
+        let came_before = |n: usize| got.iter().any(|got| *got < n && id(*got) == id(n));
+        let is_last =
+            |n: usize| !missing.iter().any(|other| *other > n && id(*other) == id(n) && !came_before(*other));
+        missing.iter().copied().filter(|n| came_before(*n) || is_last(*n)).collect()
     }
 
     fn matches(&self, client: &Client, n: usize) -> bool {

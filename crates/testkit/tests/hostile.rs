@@ -227,6 +227,24 @@ async fn initial_events_are_bounded_in_number_and_in_what_runs_at_once() {
     assert!(told && record.payloads.is_empty(), "{:?}", record.end);
 }
 
+#[tokio::test(start_paused = true)]
+async fn initial_events_are_never_what_an_overflow_drops() {
+    let limits = Limits { group_inflight_max: 1, group_backlog_max: 2, ..Limits::default() };
+    let latest = HashMap::from([("everyOrder".to_owned(), Overflow::Latest)]);
+    let mut bench = Bench::with(vec![Arc::new(Generous(5))], limits, latest);
+    let (behind, _stays) = bench.subscribe("ada", EVERY).await.expect("joins");
+    let quick = r#"subscription { everyOrder(region: "north") { n } }"#;
+    let (_bystander, _stays_too) = bench.subscribe("ada", quick).await.expect("joins");
+    for n in 5..15 {
+        bench.publish(order(n));
+    }
+    settle().await;
+    let (numbers, skipped) = (bench.numbers(behind, "everyOrder"), bench.record(behind).skipped);
+    assert_eq!(numbers[..5], [0, 1, 2, 3, 4], "{numbers:?}");
+    assert!(skipped > 0, "the live ones overflowed: {numbers:?}");
+    assert_eq!(numbers.len() as u64 + skipped, 15, "{numbers:?}");
+}
+
 /// Slow for every event; reads nothing, so all share a group.
 struct Slow;
 
