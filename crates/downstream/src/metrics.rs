@@ -1,8 +1,8 @@
 //! The room's numbers: connections, frames, bytes, losses and why connections end.
 //! Owns names and help texts; never exports anything itself.
 
+use engine::exposition::Exposition;
 use engine::metrics::Family;
-use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Touched once per shard turn (from the shard's own tally) or rarer, never per delivery.
@@ -32,19 +32,16 @@ impl Metrics {
 
     /// All of it in Prometheus text form.
     pub fn render(&self) -> String {
-        let mut out = String::new();
+        let mut text = Exposition::default();
         let active = self.connections_active.load(Ordering::Relaxed);
-        head(&mut out, "connections_active", "gauge", "Open client connections.");
-        line(&mut out, format_args!("tidegate_downstream_connections_active {active}"));
+        text.gauge("downstream_connections_active", "Open client connections.", active);
         let counters = [
             ("frames_sent", &self.frames_sent, "Frames and events written to long-lived streams."),
             ("bytes_sent", &self.bytes_sent, "Bytes written to long-lived streams."),
             ("payloads_dropped", &self.payloads_dropped, "Payloads dropped by a full outbox."),
         ];
-        for (name, counter, help) in counters {
-            head(&mut out, &format!("{name}_total"), "counter", help);
-            let count = counter.load(Ordering::Relaxed);
-            line(&mut out, format_args!("tidegate_downstream_{name}_total {count}"));
+        for (name, counter, about) in counters {
+            text.counter(&format!("downstream_{name}"), about, counter.load(Ordering::Relaxed));
         }
         let families = [
             ("connections", "protocol", &self.connections, "Client connections by protocol."),
@@ -52,29 +49,9 @@ impl Metrics {
             ("auth_failures", "reason", &self.auth_failures, "Callers refused by reason."),
             ("refusals", "reason", &self.refusals, "Requests refused before execution by reason."),
         ];
-        for (name, label, family, help) in families {
-            head(&mut out, &format!("{name}_total"), "counter", help);
-            for (value, count) in family.read() {
-                line(
-                    &mut out,
-                    format_args!(
-                        "tidegate_downstream_{name}_total{{{label}=\"{}\"}} {count}",
-                        value.join(",")
-                    ),
-                );
-            }
+        for (name, label, family, about) in families {
+            text.labelled(&format!("downstream_{name}"), about, &[label], family.read());
         }
-        out
+        text.into_text()
     }
-}
-
-fn head(out: &mut String, name: &str, kind: &str, help: &str) {
-    line(
-        out,
-        format_args!("# HELP tidegate_downstream_{name} {help}\n# TYPE tidegate_downstream_{name} {kind}"),
-    );
-}
-
-fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
-    writeln!(out, "{text}").expect("a String takes everything");
 }

@@ -4,6 +4,7 @@
 mod authorize;
 pub mod engine;
 pub mod event;
+pub mod exposition;
 mod hook;
 pub mod identity;
 pub mod limits;

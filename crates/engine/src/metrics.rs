@@ -1,8 +1,8 @@
 //! Every metric of the room: plain atomics and small labelled families, read by the admin listener.
 //! Owns names and help texts; never exports anything itself.
 
+use crate::exposition::Exposition;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -62,16 +62,14 @@ pub struct Metrics {
 impl Metrics {
     /// The engine's metrics in Prometheus text form.
     pub fn render(&self) -> String {
-        let mut text = String::new();
+        let mut text = Exposition::default();
         let gauges = [
             ("subscriptions_active", &self.subscriptions_active, "Live subscriptions."),
             ("triggers_active", &self.triggers_active, "Broker subscriptions held, one per trigger."),
             ("groups_active", &self.groups_active, "Groups of subscriptions that share responses."),
         ];
         for (name, gauge, about) in gauges {
-            let value = gauge.load(Ordering::Relaxed);
-            _ = writeln!(text, "# HELP tidegate_{name} {about}\n# TYPE tidegate_{name} gauge");
-            _ = writeln!(text, "tidegate_{name} {value}");
+            text.gauge(name, about, gauge.load(Ordering::Relaxed));
         }
         let counters = [
             ("subscriptions_started", &self.subscriptions_started, "Subscriptions that joined."),
@@ -80,14 +78,12 @@ impl Metrics {
             ("rounds", &self.rounds, "Responses made, one per group and event."),
         ];
         for (name, counter, about) in counters {
-            let value = counter.load(Ordering::Relaxed);
-            _ = writeln!(text, "# HELP tidegate_{name}_total {about}\n# TYPE tidegate_{name}_total counter");
-            _ = writeln!(text, "tidegate_{name}_total {value}");
+            text.counter(name, about, counter.load(Ordering::Relaxed));
         }
         for (name, family, labels, about) in self.families() {
-            render_family(&mut text, name, family, labels, about);
+            text.labelled(name, about, labels, family.read());
         }
-        text
+        text.into_text()
     }
 
     fn families(&self) -> [(&'static str, &Family, &'static [&'static str], &'static str); 8] {
@@ -119,17 +115,5 @@ impl Metrics {
 
     pub(crate) fn shift(gauge: &AtomicI64, by: i64) {
         gauge.fetch_add(by, Ordering::Relaxed);
-    }
-}
-
-fn render_family(text: &mut String, name: &str, family: &Family, labels: &[&str], about: &str) {
-    _ = writeln!(text, "# HELP tidegate_{name}_total {about}\n# TYPE tidegate_{name}_total counter");
-    for (values, count) in family.read() {
-        let pairs: Vec<String> = labels
-            .iter()
-            .zip(&values)
-            .map(|(label, value)| format!("{label}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")))
-            .collect();
-        _ = writeln!(text, "tidegate_{name}_total{{{}}} {count}", pairs.join(","));
     }
 }

@@ -68,8 +68,8 @@ impl Entrance {
         let subjects = render(root, scope, &provider.broker.rule())?;
         let filter = root.binding.filter.as_ref().map(|filter| filter.render(scope)).transpose();
         let condition = filter.map_err(|error| one(Code::BadUserInput, &error.to_string()))?;
-        let (subjects, lead) =
-            self.ask_hooks(&prepared, root, &provider, subjects, arguments.clone()).await?;
+        let start = start(&prepared, root, &provider, subjects, arguments);
+        let (subjects, lead) = self.ask_hooks(&prepared, start).await?;
         let key = self.trigger_key(&prepared, root, &provider, subjects);
         let (reply, answer) = oneshot::channel();
         let (recipe, share) = self.recipe(&prepared, root);
@@ -97,19 +97,12 @@ impl Entrance {
     }
 
     /// Each `on_subscribe` in turn; the first refusal is the answer.
-    async fn ask_hooks(
-        &self,
-        prepared: &Prepared,
-        root: &EventRoot,
-        provider: &Provider,
-        subjects: Vec<String>,
-        arguments: Object,
-    ) -> Result<(Vec<String>, Lead), Refused> {
+    async fn ask_hooks(&self, prepared: &Prepared, mut start: Start) -> Result<(Vec<String>, Lead), Refused> {
         let refused = |fault: HookFault| one(Code::SubscriptionRefused, &fault.reason());
-        let (mut start, mut lead) = (self.start(prepared, root, provider, subjects, arguments), None);
+        let mut lead = None;
         for hook in prepared.hooks.iter() {
             let policy = hook.policy().map_err(refused)?;
-            if !policy.is_for(&root.field) {
+            if !policy.is_for(&start.field) {
                 continue;
             }
             tracing::trace!(target: "way", step = "Hook::on_subscribe");
@@ -128,26 +121,6 @@ impl Entrance {
             return Err(one(Code::SubscriptionRefused, "nothing to subscribe to"));
         }
         Ok((start.subjects, lead))
-    }
-
-    fn start(
-        &self,
-        prepared: &Prepared,
-        root: &EventRoot,
-        provider: &Provider,
-        subjects: Vec<String>,
-        arguments: Object,
-    ) -> Start {
-        Start {
-            identity: prepared.identity.clone(),
-            document: prepared.document.clone(),
-            operation_name: prepared.operation_name.clone(),
-            variables: prepared.variables.clone(),
-            field: root.field.clone(),
-            arguments,
-            provider: provider.id.clone(),
-            subjects,
-        }
     }
 
     fn trigger_key(
@@ -233,6 +206,26 @@ impl Entrance {
             metrics: self.metrics.clone(),
         };
         (recipe, view.of(identity, &prepared.variables).share_key())
+    }
+}
+
+/// What `on_subscribe` is asked about.
+fn start(
+    prepared: &Prepared,
+    root: &EventRoot,
+    provider: &Provider,
+    subjects: Vec<String>,
+    arguments: Object,
+) -> Start {
+    Start {
+        identity: prepared.identity.clone(),
+        document: prepared.document.clone(),
+        operation_name: prepared.operation_name.clone(),
+        variables: prepared.variables.clone(),
+        field: root.field.clone(),
+        arguments,
+        provider: provider.id.clone(),
+        subjects,
     }
 }
 

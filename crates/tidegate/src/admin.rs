@@ -7,6 +7,7 @@ mod health;
 use crate::config::Secret;
 use bytes::Bytes;
 use engine::Engine;
+use engine::exposition::Exposition;
 use engine::snapshot::Provider;
 use guard::Refused;
 pub(crate) use health::Phase;
@@ -110,10 +111,10 @@ impl Admin {
     fn metrics(&self) -> Answer {
         let mut text: String = self.metrics.iter().map(|render| render()).collect();
         let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
-        text.push_str(
-            "# HELP tidegate_runtime_tasks Tasks alive; as many as after the start once every client left.\n",
-        );
-        text.push_str(&format!("# TYPE tidegate_runtime_tasks gauge\ntidegate_runtime_tasks {tasks}\n"));
+        let mut runtime = Exposition::default();
+        let about = "Tasks alive; as many as after the start once every client left.";
+        runtime.gauge("runtime_tasks", about, tasks);
+        text.push_str(&runtime.into_text());
         let mut answer = Response::new(Full::new(Bytes::from(text)));
         let kind = header::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
         answer.headers_mut().insert(header::CONTENT_TYPE, kind);

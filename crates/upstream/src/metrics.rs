@@ -1,8 +1,8 @@
 //! What the room counts, per broker provider, and its Prometheus text.
 //! Owns names and help texts; never serves them.
 
+use engine::exposition::Exposition;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -49,18 +49,14 @@ impl Metrics {
     /// The room's metrics in Prometheus text form.
     pub fn render(&self) -> String {
         let providers = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut text = String::new();
-        for (name, help, read) in COUNTERS {
-            let head = format!("# HELP tidegate_{name}_total {help}\n# TYPE tidegate_{name}_total counter\n");
-            text.push_str(&head);
-            for (id, metrics) in &providers {
-                let id = id.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-                let count = read(metrics).load(Ordering::Relaxed);
-                writeln!(text, "tidegate_{name}_total{{provider=\"{id}\"}} {count}")
-                    .expect("a String takes every write");
-            }
+        let mut text = Exposition::default();
+        for (name, about, read) in COUNTERS {
+            let counts = providers
+                .iter()
+                .map(|(id, metrics)| (vec![id.clone()], read(metrics).load(Ordering::Relaxed)));
+            text.labelled(name, about, &["provider"], counts);
         }
-        text
+        text.into_text()
     }
 }
 
