@@ -14,6 +14,8 @@ mod header;
 mod join;
 mod keys;
 mod merge;
+mod placeholder;
+mod reach;
 mod references;
 #[cfg(test)]
 mod tests;
@@ -42,6 +44,10 @@ pub struct Composition {
 /// Composes HTTP subgraphs and events subgraphs (recognised by their directives) into one supergraph.
 pub fn compose(sources: &[SchemaSource]) -> Result<Composition, Vec<Diagnostic>> {
     let mut found = duplicates(sources);
+    if sources.is_empty() {
+        let help = "name a schema file for each subgraph, and one for what comes from brokers";
+        found.push(Diagnostic::error("there is no subgraph to compose").help(help));
+    }
     let (mut http, mut events) = (Vec::new(), Vec::new());
     for source in sources {
         match Catalog::parse(&source.origin, &source.sdl) {
@@ -97,12 +103,16 @@ fn splice_with(
         return Err(found);
     }
     let was_valid = validity::is_valid(&document);
+    placeholder::lift(&mut document);
     for subgraph in &mut subgraphs {
         warnings.append(&mut subgraph.warnings);
         match graph_of(&document, subgraph) {
             Some(graph) => attach::attach(&mut document, subgraph, &graph, &mut found, &mut warnings),
             None => graft::graft(&mut document, subgraph, &mut found, &mut warnings),
         }
+    }
+    if found.is_empty() {
+        placeholder::settle(&mut document)?;
     }
     if found.is_empty() && was_valid {
         found = validity::check(&document, subgraphs.iter().map(|subgraph| &subgraph.catalog));

@@ -1,12 +1,29 @@
-//! Subscription filters: the tree, and the plain evaluator that is their definition.
+//! Subscription filters: the tree, what they look into, and the plain evaluator that is their definition.
 //! Owns what a filter means; never indexes (that is the engine's `FilterIndex`, which must agree with this).
 
 use crate::scalar::{Scalar, ScalarKind};
 use crate::template::{Scope, Template, TemplateError};
 use serde_json::{Number, Value};
+use std::borrow::Cow;
 
 #[cfg(test)]
 mod tests;
+
+/// Where the path of what comes with an event begins, and not in its payload: a name that GraphQL keeps from schemas.
+pub const BESIDE: &str = "__event";
+
+/// What a filter can look into.
+pub trait Facts {
+    /// The value at a path; `None` where there is none.
+    fn find(&self, path: &[String]) -> Option<Cow<'_, Value>>;
+}
+
+/// A payload by itself.
+impl Facts for Value {
+    fn find(&self, path: &[String]) -> Option<Cow<'_, Value>> {
+        path.iter().try_fold(self, |value, name| value.as_object()?.get(name)).map(Cow::Borrowed)
+    }
+}
 
 /// A filter with its values filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -36,11 +53,11 @@ pub enum FilterValue {
 impl Condition {
     /// Whether the event passes. `None` = a field it asks for is missing or of another type:
     /// that never matches, not even under NOT (Kleene logic; only `Some(true)` is a match).
-    pub fn evaluate(&self, event: &Value) -> Option<bool> {
+    pub fn evaluate(&self, event: &impl Facts) -> Option<bool> {
         match self {
             Condition::In { path, kind, values } => {
-                let leaf = path.iter().try_fold(event, |value, name| value.as_object()?.get(name))?;
-                Scalar::of(leaf, *kind).map(|scalar| values.contains(&scalar))
+                let leaf = event.find(path)?;
+                Scalar::of(&leaf, *kind).map(|scalar| values.contains(&scalar))
             }
             Condition::And(conditions) => all(conditions.iter().map(|condition| condition.evaluate(event))),
             Condition::Or(conditions) => {
@@ -51,7 +68,7 @@ impl Condition {
         }
     }
 
-    pub fn matches(&self, event: &Value) -> bool {
+    pub fn matches(&self, event: &impl Facts) -> bool {
         self.evaluate(event) == Some(true)
     }
 }

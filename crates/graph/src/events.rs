@@ -8,8 +8,10 @@ use crate::template::Template;
 mod arguments;
 pub(crate) mod catalog;
 pub(crate) mod dialect;
+mod feed;
 mod field;
 mod filter;
+mod repeated;
 pub(crate) mod subgraph;
 mod supergraph;
 #[cfg(test)]
@@ -28,8 +30,12 @@ pub struct Binding {
     pub provider: String,
     /// Subjects, topics or channels; exactly one for publish and request.
     pub subjects: Vec<Template>,
-    pub stream: Option<Stream>,
+    pub feed: Feed,
     pub filter: Option<Filter>,
+    /// What a published message is keyed by, where the broker has keys (Kafka).
+    pub key: Option<Template>,
+    /// Headers of a published message or a request, in the order they are written.
+    pub headers: Vec<(String, Template)>,
 }
 
 /// Which root type the field belongs to.
@@ -83,11 +89,34 @@ pub enum Action {
     Request,
 }
 
+/// What kind of place the subjects name at the broker.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum Feed {
+    /// What the transport has by itself: a NATS subject, a Kafka topic, a Redis channel by its exact name.
+    #[default]
+    Plain,
+    /// A JetStream stream, its subjects the filter.
+    Stream(Stream),
+    /// Redis channels by glob pattern.
+    Patterns,
+    /// Keys that hold Redis Streams.
+    Log,
+}
+
+impl Feed {
+    /// Whether the broker keeps the place of subscribers that left, for those who come after them.
+    pub fn resumes(&self) -> bool {
+        matches!(self, Feed::Stream(stream) if stream.consumer_name.is_some())
+    }
+}
+
 /// `edfs__NatsStreamConfiguration`, as written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Stream {
     pub stream_name: String,
-    pub consumer_name: String,
+    /// A durable consumer begins with this; without it nothing is kept at the server between subscriptions.
+    pub consumer_name: Option<String>,
+    /// 0 = a durable consumer without subscribers is kept for ever.
     pub consumer_inactive_threshold_seconds: u32,
 }
 

@@ -1,6 +1,7 @@
 //! Operation → Plan: fetches in order, the event root, and the Shape of the response.
 //! Owns the plan types; the planner's own types never leave this room's `plan` folder.
 
+mod allowed;
 mod arguments;
 mod carry;
 mod compile;
@@ -11,6 +12,7 @@ mod planner;
 mod shape;
 mod types;
 
+pub use allowed::Allowed;
 pub use arguments::Arguments;
 pub use carry::Carry;
 pub use event::EventRoot;
@@ -139,4 +141,6 @@ pub struct PublishField {
     pub arguments: Arguments,
     /// How the broker's answer becomes the field's value.
     pub carry: Carry,
+    /// What that answer may be.
+    pub allowed: Allowed,
 }

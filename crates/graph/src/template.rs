@@ -39,6 +39,8 @@ pub struct SubjectRule {
     /// Characters that would change the meaning. Control characters, white space, quotes and
     /// empty values are refused always.
     pub forbidden: &'static [char],
+    /// Nothing but ASCII letters and digits, `-` and `_` is in a name there.
+    pub words_only: bool,
     /// Beginnings that are the broker's own (system subjects, reply inboxes): no rendered value may make a subject
     /// begin so where the template's own text does not.
     pub reserved: &'static [&'static str],
@@ -70,10 +72,60 @@ impl Template {
 
     /// Renders a subject under a broker's rule.
     pub fn render(&self, scope: Scope<'_>, rule: &SubjectRule) -> Result<String, TemplateError> {
+        self.render_with(scope, rule, None)
+    }
+
+    /// Renders subjects to subscribe to: a list becomes one subject for each of its items.
+    pub fn render_each(&self, scope: Scope<'_>, rule: &SubjectRule) -> Result<Vec<String>, TemplateError> {
+        let mut spread: Option<(&Part, &[Value])> = None;
+        for part in &self.parts {
+            let Some(Value::Array(items)) = scope.find(part)? else { continue };
+            match spread {
+                Some((first, _)) if first != part => {
+                    return Err(TemplateError(format!("{part} is a second list in one {}", rule.noun)));
+                }
+                _ => spread = Some((part, items)),
+            }
+        }
+        match spread {
+            None => Ok(vec![self.render(scope, rule)?]),
+            Some((part, [])) => {
+                Err(TemplateError(format!("{part} is empty: there is nothing to subscribe to")))
+            }
+            Some((part, items)) => {
+                items.iter().map(|item| self.render_with(scope, rule, Some((part, item)))).collect()
+            }
+        }
+    }
+
+    /// Renders a record's key or a header: any text of one line.
+    pub fn render_text(&self, scope: Scope<'_>) -> Result<String, TemplateError> {
+        let text = |part: &Part| match scope.find(part)? {
+            Some(value) => {
+                let text = leaf(part, value)?;
+                // A line break would begin another header where headers are lines.
+                match text.chars().any(char::is_control) {
+                    true => Err(TemplateError(format!("{part} may not contain control characters here"))),
+                    false => Ok(text),
+                }
+            }
+            None => Ok(part.text().to_owned()),
+        };
+        self.parts.iter().map(text).collect()
+    }
+
+    /// `item` stands in for a list that is spread.
+    fn render_with(
+        &self,
+        scope: Scope<'_>,
+        rule: &SubjectRule,
+        item: Option<(&Part, &Value)>,
+    ) -> Result<String, TemplateError> {
         let mut subject = String::new();
         let mut longest: Option<(usize, &Part)> = None;
         for part in &self.parts {
-            let Some(value) = scope.find(part)? else {
+            let of_list = item.filter(|(spread, _)| *spread == part).map(|(_, value)| value);
+            let Some(value) = of_list.or(scope.find(part)?) else {
                 subject.push_str(part.text());
                 continue;
             };
@@ -176,7 +228,12 @@ impl SubjectRule {
         let forbidden = |c: &char| {
             c.is_control() || c.is_whitespace() || ['\'', '"', '`'].contains(c) || self.forbidden.contains(c)
         };
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         let what = match value.chars().find(forbidden) {
+            None if self.words_only && !value.chars().all(is_word) => {
+                let message = format!("{part} may hold only ASCII letters, digits, `-` and `_` here");
+                return Err(TemplateError(message));
+            }
             None => return Ok(()),
             Some(c) if c.is_control() => "control characters".to_owned(),
             Some(c) if c.is_whitespace() => "white space".to_owned(),

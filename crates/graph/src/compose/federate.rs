@@ -1,7 +1,7 @@
 //! HTTP subgraphs → a supergraph that the planner reads.
 //! Owns the fence around the borrowed composer and the repair of what it leaves out; knows nothing of events.
 
-use super::{Composition, SchemaSource, header, join};
+use super::{Composition, SchemaSource, header, join, placeholder};
 use crate::diagnostic::Diagnostic;
 use crate::events::Root;
 use crate::events::catalog::{self, Catalog};
@@ -11,10 +11,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Composes schemas whose references have been checked.
 pub(super) fn compose(sources: &[(&SchemaSource, Catalog)]) -> Result<Composition, Vec<Diagnostic>> {
-    if sources.is_empty() {
-        let help = "events name entities; a subgraph with a routing_url must know them";
-        return Err(vec![Diagnostic::error("there is no HTTP subgraph to compose").help(help)]);
-    }
     // It panics on schemas it did not foresee; nothing of its state is used after that.
     let composed = catch_unwind(AssertUnwindSafe(|| run(sources))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -31,7 +27,13 @@ pub(super) fn compose(sources: &[(&SchemaSource, Catalog)]) -> Result<Compositio
 fn run(sources: &[(&SchemaSource, Catalog)]) -> Result<Composition, Vec<Diagnostic>> {
     let mut subgraphs = Subgraphs::default();
     let mut found = Vec::new();
-    for (source, _) in sources {
+    let lent = placeholder::lent(sources.iter().map(|(_, catalog)| catalog)).map(|sdl| SchemaSource {
+        name: placeholder::GRAPH.into(),
+        routing_url: Some(String::new()),
+        sdl: sdl.into(),
+        origin: "built in".into(),
+    });
+    for source in sources.iter().map(|(source, _)| *source).chain(&lent) {
         if let Err(error) = subgraphs.ingest_str(&source.sdl, &source.name, source.routing_url.as_deref()) {
             found.push(Diagnostic::error(format!("{}: {error:#}", source.origin)));
         }

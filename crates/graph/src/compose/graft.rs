@@ -2,14 +2,15 @@
 //! Owns the order of the steps: graph, types, roots, what must then be declared.
 
 use super::merge::Merge;
-use super::{header, join, keys};
-use crate::diagnostic::Diagnostic;
+use super::{header, join, keys, reach};
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::events::Root;
 use crate::events::catalog::{Catalog, Kind, Type, nearest};
 use crate::events::dialect::{PUBLISH_RESULT, is_reserved};
 use crate::events::subgraph::EventsSubgraph;
 use apollo_compiler::Node;
 use apollo_compiler::ast::{Definition, Document, FieldDefinition};
+use std::collections::BTreeSet;
 
 /// Adds the subgraph's graph, types, root fields and bindings.
 pub(super) fn graft(
@@ -24,11 +25,11 @@ pub(super) fn graft(
     let result = publish_result(catalog);
     let own = catalog.types.values().filter(|entry| !is_left_out(&entry.name));
     let entries: Vec<&Type> = own.chain(result.iter().flat_map(|result| result.types.values())).collect();
-    let known = type_names(document);
+    let before = Before { objects: type_names(document), bare: reach::bare(catalog, document) };
     let mut merge = Merge { graph: &graph, catalog, found, warnings, kept: Vec::new() };
     for entry in &entries {
         let root = Root::ALL.into_iter().find(|root| catalog.root_name(*root) == entry.name.as_str());
-        lay(document, entry, root, &mut merge, &known);
+        lay(document, entry, root, &mut merge, &before);
     }
     for kept in std::mem::take(&mut merge.kept) {
         header::declare_kept(document, kept);
@@ -36,6 +37,13 @@ pub(super) fn graft(
     for entry in entries {
         check_interfaces(document, catalog, entry, found);
     }
+}
+
+/// What must be known of the supergraph as it was before the first type was laid in.
+struct Before {
+    objects: Vec<String>,
+    /// Types whose missing fields nobody above them can be asked for.
+    bare: BTreeSet<String>,
 }
 
 fn is_left_out(name: &str) -> bool {
@@ -59,14 +67,14 @@ fn type_names(document: &Document) -> Vec<String> {
     document.definitions.iter().filter_map(objects).collect()
 }
 
-fn lay(document: &mut Document, entry: &Type, root: Option<Root>, merge: &mut Merge<'_>, known: &[String]) {
+fn lay(document: &mut Document, entry: &Type, root: Option<Root>, merge: &mut Merge<'_>, before: &Before) {
     let name = match root {
         Some(root) => header::root_name(document, root).unwrap_or_else(|| root.as_str().to_owned()),
         None => entry.name.to_string(),
     };
     let Some(definition) = join::find(document, &name) else {
         if root.is_none() {
-            check_unknown(entry, merge, known);
+            check_unknown(entry, merge, &before.objects);
         }
         let copy = merge.copy(entry, join::name(&name));
         document.definitions.push(copy);
@@ -83,7 +91,12 @@ fn lay(document: &mut Document, entry: &Type, root: Option<Root>, merge: &mut Me
         return;
     }
     if root.is_none() {
-        keys::check(merge.catalog, entry, definition, merge.found);
+        keys::check_own(merge.catalog, entry, merge.found);
+        let lacks = keys::check(merge.catalog, entry, definition);
+        match lacks.filter(|_| before.bare.contains(entry.name.as_str())) {
+            Some(lacks) if lacks.severity == Severity::Warning => merge.warnings.push(lacks),
+            lacks => merge.found.extend(lacks),
+        }
     }
     merge.merge(definition, entry);
     root.into_iter().for_each(|root| header::declare_root(document, root));

@@ -216,6 +216,11 @@ pub(super) fn declare_root(document: &mut Document, root: Root) {
     }
 }
 
+/// Takes a root type's name out of the schema block.
+pub(super) fn withdraw_root(document: &mut Document, root: Root) {
+    schema_mut(document).root_operations.retain(|operation| root_of(operation.0) != root);
+}
+
 fn schema_mut(document: &mut Document) -> &mut SchemaDefinition {
     let is_schema = |definition: &Definition| matches!(definition, Definition::SchemaDefinition(_));
     if !document.definitions.iter().any(is_schema) {

@@ -5,30 +5,39 @@ use super::join;
 use crate::diagnostic::Diagnostic;
 use crate::events::catalog::{Catalog, Type};
 use apollo_compiler::Node;
-use apollo_compiler::ast::{Definition, DirectiveList, FieldDefinition};
+use apollo_compiler::ast::{Definition, Directive, FieldDefinition};
 
-/// Reports a type whose other fields no subgraph can be asked for. `definition` is the supergraph's,
-/// before merging.
-pub(super) fn check(catalog: &Catalog, entry: &Type, definition: &Definition, found: &mut Vec<Diagnostic>) {
-    check_own(catalog, entry, found);
-    let Definition::ObjectTypeDefinition(object) = definition else { return };
+/// What is to be said of a type whose other fields no subgraph can be asked for: an error where a key would do, a
+/// warning where it is a part of a value type. `definition` is the supergraph's, before merging.
+pub(super) fn check(catalog: &Catalog, entry: &Type, definition: &Definition) -> Option<Diagnostic> {
+    let Definition::ObjectTypeDefinition(object) = definition else { return None };
     let lacks = |field: &&Node<FieldDefinition>| entry.field(&field.name).is_none();
     let missing: Vec<_> =
         object.fields.iter().filter(lacks).map(|field| format!("`{}`", field.name)).collect();
     let keys = resolvable_keys(&object.directives);
     if missing.is_empty() || keys.iter().any(|key| covers(catalog, entry, key)) {
-        return;
+        return None;
     }
     let name = &entry.name;
     let message =
         format!("no subgraph can be asked for {} of `{name}` with what an event carries", missing.join(", "));
-    let help = match keys.first() {
+    let (diagnostic, help) = match keys.first() {
         Some(key) => {
-            format!("declare its key here: `type {name} @key(fields: \"{key}\", resolvable: false)`")
+            let help =
+                format!("declare its key here: `type {name} @key(fields: \"{key}\", resolvable: false)`");
+            (Diagnostic::error(message), help)
         }
-        None => format!("add `@key` to `{name}` in a subgraph, or declare all its fields here"),
+        None => {
+            let help = format!("add `@key` to `{name}` in a subgraph, or declare all its fields here");
+            (Diagnostic::warning(message), help)
+        }
     };
-    found.push(catalog.error(entry.name.location(), message).help(help));
+    Some(diagnostic.at(catalog.span(entry.name.location())).help(help))
+}
+
+/// Whether a subgraph resolves the entity by a key that the events schema declares; `directives` are the supergraph's.
+pub(super) fn can_be_asked(catalog: &Catalog, entry: &Type, directives: &[Node<Directive>]) -> bool {
+    resolvable_keys(directives).iter().any(|key| covers(catalog, entry, key))
 }
 
 /// The keys an events schema writes must be made of fields it declares.
@@ -51,13 +60,14 @@ pub(super) fn own(entry: &Type) -> Vec<String> {
     fields.collect()
 }
 
-fn resolvable_keys(directives: &DirectiveList) -> Vec<String> {
-    let key = |join: &Node<apollo_compiler::ast::Directive>| {
+fn resolvable_keys(directives: &[Node<Directive>]) -> Vec<String> {
+    let key = |join: &Node<Directive>| {
         let resolvable = join.specified_argument_by_name("resolvable").and_then(|value| value.to_bool());
         let key = join.specified_argument_by_name("key")?.as_str()?.to_owned();
         (resolvable != Some(false)).then_some(key)
     };
-    directives.get_all("join__type").filter(|join| join::graph_of(join).is_some()).filter_map(key).collect()
+    let joins = directives.iter().filter(|directive| directive.name == "join__type");
+    joins.filter(|join| join::graph_of(join).is_some()).filter_map(key).collect()
 }
 
 /// Whether the events schema declares every field of a key: `id`, `id tag`, `id org { id }`.

@@ -2,8 +2,10 @@
 
 mod conflicts;
 mod foreign;
+mod legal;
 mod peer;
 mod robust;
+mod rootless;
 mod world;
 
 use crate::compose::{compose, splice};

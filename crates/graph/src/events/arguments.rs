@@ -8,10 +8,14 @@ use apollo_compiler::Node;
 use apollo_compiler::ast::{FieldDefinition, InputValueDefinition};
 use apollo_compiler::parser::SourceSpan;
 
-/// What a template fills: a subject takes one value, a filter takes a list too.
+/// What a template fills, and so whether a list fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    Subject,
+    /// One text: where a message goes, its key, a header.
+    Single,
+    /// Subjects to subscribe to: a list becomes one for each item.
+    Subjects,
+    /// Values to compare with.
     Filter,
 }
 
@@ -77,11 +81,13 @@ fn check_leaf(
         return Err((format!("argument `{seen}` is an object, not a single value"), Some(help)));
     }
     match (place, input.ty.is_list(), input.ty.item_type().is_list()) {
-        (Place::Subject, true, _) => {
-            let help = "a subject takes one value; a filter can take a list".to_owned();
-            Err((format!("argument `{seen}` is a list and cannot be part of a subject"), Some(help)))
+        (Place::Single, true, _) => {
+            let help = "a list can fill filters and the subjects of a subscription".to_owned();
+            Err((format!("argument `{seen}` is a list, and one value is needed here"), Some(help)))
         }
-        (Place::Filter, true, true) => Err((format!("argument `{seen}` is a list of lists"), None)),
+        (Place::Subjects | Place::Filter, true, true) => {
+            Err((format!("argument `{seen}` is a list of lists"), None))
+        }
         _ => Ok(()),
     }
 }

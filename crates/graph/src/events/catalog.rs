@@ -137,11 +137,12 @@ impl Catalog {
         self.roots.iter().any(|root| root == name)
     }
 
-    /// Removes root fields that are only there because a type may not be empty (`_empty: String`).
-    pub(crate) fn drop_placeholders(&mut self) {
+    /// Removes root fields that are only there because a type may not be empty (`_empty: String`); what `is_meant`
+    /// says of a field's directives keeps it, whatever its name.
+    pub(crate) fn drop_placeholders(&mut self, is_meant: impl Fn(&ast::DirectiveList) -> bool) {
         for root in &self.roots {
             if let Some(entry) = self.types.get_mut(root) {
-                entry.fields.retain(|field| !field.name.starts_with('_'));
+                entry.fields.retain(|field| !field.name.starts_with('_') || is_meant(&field.directives));
             }
         }
         let roots = &self.roots;

@@ -2,15 +2,18 @@
 //! Owns reading one directive's arguments; never looks at types.
 
 use super::catalog::{Catalog, did_you_mean, nearest};
-use super::{Action, Root, Stream, Transport};
+use super::{Action, Root, Transport, repeated};
 use crate::diagnostic::Diagnostic;
 use crate::template::{Part, Template};
+use apollo_compiler::Node;
 use apollo_compiler::ast::{Argument, Directive, DirectiveList, Value};
 use apollo_compiler::parser::SourceSpan;
-use apollo_compiler::{Name, Node};
 
 /// The filter directive, which goes beside a subscribing one.
 pub(crate) const FILTER: &str = "openfed__subscriptionFilter";
+/// Our own words for Redis Streams, which the dialect has no words for.
+const REDIS_STREAM_SUBSCRIBE: &str = "edfs__redisStreamSubscribe";
+const REDIS_STREAM_PUBLISH: &str = "edfs__redisStreamPublish";
 /// What a publishing mutation answers.
 pub(crate) const PUBLISH_RESULT: &str = "edfs__PublishResult";
 
@@ -28,6 +31,10 @@ pub(crate) struct Word {
 
 const EDFS: &[&str] = &["providerId"];
 const STREAMS: &[&str] = &["providerId", "streamConfiguration"];
+const PATTERNS: &[&str] = &["providerId", "patterns"];
+const HEADERS: &[&str] = &["providerId", "headers"];
+const JETSTREAM: &[&str] = &["providerId", "headers", "streamName"];
+const KEYED: &[&str] = &["providerId", "headers", "key"];
 // The 2024 directives called the provider `sourceID`.
 const ALIAS: &[&str] = &["providerId", "sourceID"];
 
@@ -41,14 +48,16 @@ const fn word(
     Word { name, transport, action, subjects, others }
 }
 
-const WORDS: [Word; 10] = [
+const WORDS: [Word; 12] = [
     word("edfs__natsSubscribe", Transport::Nats, Action::Subscribe, "subjects", STREAMS),
-    word("edfs__natsPublish", Transport::Nats, Action::Publish, "subject", EDFS),
-    word("edfs__natsRequest", Transport::Nats, Action::Request, "subject", EDFS),
+    word("edfs__natsPublish", Transport::Nats, Action::Publish, "subject", JETSTREAM),
+    word("edfs__natsRequest", Transport::Nats, Action::Request, "subject", HEADERS),
     word("edfs__kafkaSubscribe", Transport::Kafka, Action::Subscribe, "topics", EDFS),
-    word("edfs__kafkaPublish", Transport::Kafka, Action::Publish, "topic", EDFS),
-    word("edfs__redisSubscribe", Transport::Redis, Action::Subscribe, "channels", EDFS),
+    word("edfs__kafkaPublish", Transport::Kafka, Action::Publish, "topic", KEYED),
+    word("edfs__redisSubscribe", Transport::Redis, Action::Subscribe, "channels", PATTERNS),
     word("edfs__redisPublish", Transport::Redis, Action::Publish, "channel", EDFS),
+    word(REDIS_STREAM_SUBSCRIBE, Transport::Redis, Action::Subscribe, "streams", EDFS),
+    word(REDIS_STREAM_PUBLISH, Transport::Redis, Action::Publish, "stream", EDFS),
     word("eventsSubscribe", Transport::Any, Action::Subscribe, "topic", ALIAS),
     word("eventsPublish", Transport::Any, Action::Publish, "topic", ALIAS),
     word("eventsRequest", Transport::Any, Action::Request, "topic", ALIAS),
@@ -75,6 +84,16 @@ pub(crate) fn is_reserved(name: &str) -> bool {
 }
 
 impl Word {
+    /// Whether it takes an argument of that name beside its subjects.
+    pub(super) fn takes(&self, argument: &str) -> bool {
+        self.others.contains(&argument)
+    }
+
+    /// Whether it reads or writes a Redis Stream.
+    pub(super) fn is_log(&self) -> bool {
+        [REDIS_STREAM_SUBSCRIBE, REDIS_STREAM_PUBLISH].contains(&self.name)
+    }
+
     /// The root types whose fields may carry it.
     pub(crate) fn allowed_on(&self, root: Root) -> bool {
         match self.action {
@@ -113,6 +132,11 @@ pub(crate) fn meant_by(name: &str) -> Option<&'static str> {
     if is_word(name) { None } else { nearest(name, WORDS.iter().map(|word| word.name), 0.8) }
 }
 
+/// Whether a field has a directive of the dialect, or one that was meant to be.
+pub(super) fn is_meant(directives: &DirectiveList) -> bool {
+    directives.iter().any(|directive| is_word(&directive.name) || meant_by(&directive.name).is_some())
+}
+
 /// What one directive says, and what is wrong with it.
 pub(crate) struct Reading<'a> {
     pub(crate) catalog: &'a Catalog,
@@ -122,13 +146,18 @@ pub(crate) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn refuse(&mut self, location: Option<SourceSpan>, message: String, help: Option<String>) {
+    pub(super) fn refuse(&mut self, location: Option<SourceSpan>, message: String, help: Option<String>) {
         let mut diagnostic = self.catalog.error(location, message);
         diagnostic.help = help;
         self.found.push(diagnostic);
     }
 
+    pub(super) fn warn(&mut self, location: Option<SourceSpan>, message: String) {
+        self.found.push(Diagnostic::warning(message).at(self.catalog.span(location)));
+    }
+
     pub(crate) fn check_names(&mut self) {
+        repeated::check_arguments(self.catalog, self.directive, self.found);
         for argument in &self.directive.arguments {
             let known: Vec<_> = [self.word.subjects].iter().chain(self.word.others).copied().collect();
             if !known.contains(&argument.name.as_str()) {
@@ -192,10 +221,14 @@ impl Reading<'_> {
     }
 
     pub(crate) fn provider(&mut self) -> String {
-        let given = ["providerId", "sourceID"]
-            .iter()
-            .find_map(|name| self.directive.specified_argument_by_name(name).cloned());
-        let Some(value) = given else { return "default".into() };
+        let names = ["providerId", "sourceID"];
+        let mut given =
+            names.iter().filter_map(|name| self.directive.specified_argument_by_name(name).cloned());
+        let Some(value) = given.next() else { return "default".into() };
+        if let Some(other) = given.next() {
+            let message = "`providerId` and `sourceID` are the same".to_owned();
+            self.refuse(other.location(), message, Some("leave one of them out".into()));
+        }
         match value.as_str().filter(|id| !id.trim().is_empty() && !id.contains("{{")) {
             Some(id) => id.to_owned(),
             None => {
@@ -204,59 +237,6 @@ impl Reading<'_> {
                 String::new()
             }
         }
-    }
-
-    pub(crate) fn stream(&mut self) -> Option<Stream> {
-        let value = self.directive.specified_argument_by_name("streamConfiguration").cloned()?;
-        let fields = match value.as_ref() {
-            Value::Null => return None,
-            Value::Object(fields) => fields.clone(),
-            _ => {
-                self.refuse(value.location(), "`streamConfiguration` must be an object".into(), None);
-                return None;
-            }
-        };
-        let known = ["streamName", "consumerName", "consumerInactiveThreshold"];
-        for (name, field) in &fields {
-            if !known.contains(&name.as_str()) {
-                let message = format!("`streamConfiguration` has no field `{name}`");
-                self.refuse(field.location(), message, did_you_mean(name, known));
-            }
-        }
-        let stream_name = self.stream_text(&fields, known[0], value.location());
-        let consumer_name = self.stream_text(&fields, known[1], value.location());
-        let seconds = self.threshold(&fields, known[2]);
-        Some(Stream {
-            stream_name: stream_name?,
-            consumer_name: consumer_name?,
-            consumer_inactive_threshold_seconds: seconds?,
-        })
-    }
-
-    fn stream_text(
-        &mut self,
-        fields: &[(Name, Node<Value>)],
-        name: &str,
-        location: Option<SourceSpan>,
-    ) -> Option<String> {
-        let value = fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
-        let text = value.and_then(|value| value.as_str()).filter(|text| !text.trim().is_empty());
-        if text.is_none() {
-            let location = value.and_then(|value| value.location()).or(location);
-            self.refuse(location, format!("`streamConfiguration` needs a fixed text `{name}`"), None);
-        }
-        text.map(str::to_owned)
-    }
-
-    fn threshold(&mut self, fields: &[(Name, Node<Value>)], name: &str) -> Option<u32> {
-        // 30 s is the default of `edfs__NatsStreamConfiguration`.
-        let Some((_, value)) = fields.iter().find(|(field, _)| field == name) else { return Some(30) };
-        let seconds = value.to_i32().and_then(|seconds| u32::try_from(seconds).ok());
-        if seconds.is_none() {
-            let help = Some("0 keeps the consumer for ever; the default is 30".to_owned());
-            self.refuse(value.location(), format!("`{name}` is a whole number of seconds from 0"), help);
-        }
-        seconds
     }
 }
 

@@ -6,7 +6,7 @@ use super::catalog::Catalog;
 use super::dialect::{self, FILTER, PUBLISH_RESULT, Reading, Word};
 use super::filter;
 use super::{Action, Binding, Root};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use apollo_compiler::Node;
 use apollo_compiler::ast::{Directive, FieldDefinition};
 
@@ -22,9 +22,9 @@ pub(super) struct Field<'a> {
 impl Field<'_> {
     /// `None` for a field without a tie to a broker, and for one whose tie is wrong.
     pub(super) fn read(&self, found: &mut Vec<Diagnostic>) -> Option<Binding> {
-        let before = found.len();
+        let before = count_errors(found);
         let tie = self.tie(found);
-        let filter = self.directives.iter().find(|directive| directive.name == FILTER);
+        let filter = self.only_filter(found);
         let (word, directive) = match tie {
             Some(tie) => tie,
             None => {
@@ -40,14 +40,19 @@ impl Field<'_> {
         reading.check_names();
         let subjects = reading.subjects();
         let provider = reading.provider();
-        let stream = reading.stream();
-        for (template, at) in &subjects {
-            arguments::check(self.catalog, self.definition, template, Place::Subject, *at, found);
+        let feed = reading.feed(&subjects);
+        let (key, headers) = (reading.key(), reading.headers());
+        let place = if word.action == Action::Subscribe { Place::Subjects } else { Place::Single };
+        let filled = subjects.iter().map(|(template, at)| (template, *at, place));
+        let key_part = key.iter().map(|(template, at)| (template, *at, Place::Single));
+        let header_parts = headers.iter().map(|(_, template, at)| (template, *at, Place::Single));
+        for (template, at, place) in filled.chain(key_part).chain(header_parts) {
+            arguments::check(self.catalog, self.definition, template, place, at, found);
         }
         self.check_return(word, found);
         let filter = filter.and_then(|directive| self.filter(word, directive, found));
         let subjects = subjects.into_iter().map(|(template, _)| template).collect();
-        (found.len() == before).then(|| Binding {
+        (count_errors(found) == before).then(|| Binding {
             root: self.root,
             field: self.definition.name.to_string(),
             subgraph: self.subgraph.to_owned(),
@@ -55,9 +60,23 @@ impl Field<'_> {
             action: word.action,
             provider,
             subjects,
-            stream,
+            feed,
             filter,
+            key: key.map(|(template, _)| template),
+            headers: headers.into_iter().map(|(name, template, _)| (name, template)).collect(),
         })
+    }
+
+    /// The field's filter. A second one would be dropped, and its events be sent to everybody.
+    fn only_filter(&self, found: &mut Vec<Diagnostic>) -> Option<&Node<Directive>> {
+        let mut filters = self.directives.iter().filter(|directive| directive.name == FILTER);
+        let first = filters.next();
+        for another in filters {
+            let message = format!("`{}` has a second `@{FILTER}`", self.definition.name);
+            let help = "write one with `AND` around the conditions of both";
+            found.push(self.catalog.error(another.location(), message).help(help));
+        }
+        first
     }
 
     fn tie(&self, found: &mut Vec<Diagnostic>) -> Option<(&'static Word, &Node<Directive>)> {
@@ -109,7 +128,7 @@ impl Field<'_> {
 
     fn filter(
         &self,
-        word: &Word,
+        word: &'static Word,
         directive: &Node<Directive>,
         found: &mut Vec<Diagnostic>,
     ) -> Option<crate::condition::Filter> {
@@ -118,6 +137,10 @@ impl Field<'_> {
             found.push(self.catalog.error(directive.location(), message));
             return None;
         }
-        filter::Reader { catalog: self.catalog, field: self.definition, found }.read(directive)
+        filter::Reader { catalog: self.catalog, field: self.definition, word, found }.read(directive)
     }
+}
+
+fn count_errors(found: &[Diagnostic]) -> usize {
+    found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count()
 }

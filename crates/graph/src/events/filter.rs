@@ -3,7 +3,9 @@
 
 use super::arguments::{self, Place};
 use super::catalog::{Catalog, Kind, Type, did_you_mean};
-use crate::condition::{Filter, FilterValue, expected};
+use super::dialect::{FILTER, Word};
+use super::{Transport, repeated};
+use crate::condition::{BESIDE, Filter, FilterValue, expected};
 use crate::diagnostic::Diagnostic;
 use crate::scalar::ScalarKind;
 use crate::template::Template;
@@ -19,11 +21,19 @@ const CONDITIONS_MAX: usize = 64;
 pub(super) struct Reader<'a> {
     pub(super) catalog: &'a Catalog,
     pub(super) field: &'a FieldDefinition,
+    /// What the field subscribes by.
+    pub(super) word: &'static Word,
     pub(super) found: &'a mut Vec<Diagnostic>,
 }
 
 impl Reader<'_> {
     pub(super) fn read(&mut self, directive: &Node<Directive>) -> Option<Filter> {
+        repeated::check_arguments(self.catalog, directive, self.found);
+        for other in directive.arguments.iter().filter(|argument| argument.name != "condition") {
+            let help = did_you_mean(&other.name, ["condition"]).or(Some("it takes `condition`".into()));
+            let message = format!("`@{FILTER}` has no argument `{}`", other.name);
+            self.refuse::<()>(other.location(), message, help);
+        }
         match directive.specified_argument_by_name("condition") {
             Some(condition) => self.condition(condition, 1),
             None => {
@@ -43,6 +53,10 @@ impl Reader<'_> {
         diagnostic.help = help;
         self.found.push(diagnostic);
         None
+    }
+
+    fn warn(&mut self, at: Option<SourceSpan>, text: String, help: String) {
+        self.found.push(Diagnostic::warning(text).at(self.catalog.span(at)).help(help));
     }
 
     fn condition(&mut self, value: &Node<Value>, depth: usize) -> Option<Filter> {
@@ -79,6 +93,7 @@ impl Reader<'_> {
 
     fn membership(&mut self, value: &Node<Value>) -> Option<Filter> {
         let fields = value.as_object().unwrap_or_default().to_vec();
+        repeated::check_fields(self.catalog, "IN", &fields, self.found);
         let find = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value);
         if let Some((name, at)) = unknown(&fields, &["fieldPath", "values"]) {
             let help = did_you_mean(name, ["fieldPath", "values"]);
@@ -93,21 +108,36 @@ impl Reader<'_> {
             Ok(kind) => kind,
             Err((message, help)) => return self.refuse(path.location(), message, help),
         };
+        if let Some((message, help)) = never_beside(self.word, &names) {
+            self.warn(path.location(), message, help.into());
+        }
         let items = values.as_list().unwrap_or(std::slice::from_ref(values)).to_vec();
         if items.is_empty() {
             return self.refuse(values.location(), "`values` is empty: nothing would match", None);
         }
         let mut filled: Vec<FilterValue> = Vec::with_capacity(items.len());
         for item in &items {
-            let value = self.value(item, kind)?;
-            if !filled.contains(&value) {
+            let value = self.value(item)?;
+            if self.can_be_equal(&value, kind, item.location()) && !filled.contains(&value) {
                 filled.push(value);
             }
         }
         Some(Filter::In { path: names, kind, values: filled })
     }
 
-    fn value(&mut self, item: &Node<Value>, kind: ScalarKind) -> Option<FilterValue> {
+    /// Whether a value can be equal to anything of the field's type at all. One that cannot is legal and means what it
+    /// says: no event's field is equal to it.
+    fn can_be_equal(&mut self, value: &FilterValue, kind: ScalarKind, at: Option<SourceSpan>) -> bool {
+        let FilterValue::Literal(literal) = value else { return true };
+        let can = expected(literal, kind).is_some();
+        if !can {
+            let message = format!("`{literal}` can never be equal to {}", kind.as_str());
+            self.warn(at, message, "it is left out, for no event has it; leave it out here too".into());
+        }
+        can
+    }
+
+    fn value(&mut self, item: &Node<Value>) -> Option<FilterValue> {
         if let Some(text) = item.as_str().filter(|text| text.contains("{{")) {
             let template = match Template::parse(text) {
                 Ok(template) => template,
@@ -128,15 +158,14 @@ impl Reader<'_> {
                 return self.refuse(item.location(), "`values` holds single values only", None);
             }
         };
-        if expected(&literal, kind).is_none() {
-            let message = format!("`{literal}` can never be equal to {}", kind.as_str());
-            return self.refuse(item.location(), message, None);
-        }
         Some(FilterValue::Literal(literal))
     }
 
     /// What the leaf of a path holds, the same on every type the field can return.
     fn kind_of(&self, path: &[String]) -> Result<ScalarKind, (String, Option<String>)> {
+        if path.first().is_some_and(|first| first == BESIDE) {
+            return kind_beside(path);
+        }
         let mut types = self.catalog.concrete(self.field.ty.inner_named_type());
         let (leaf, parents) = path.split_last().ok_or_else(|| ("`fieldPath` is empty".to_owned(), None))?;
         for name in parents {
@@ -177,6 +206,40 @@ impl Reader<'_> {
             _ => None,
         }
     }
+}
+
+/// What comes beside an event is texts, but for what its envelope says, which no schema knows.
+fn kind_beside(path: &[String]) -> Result<ScalarKind, (String, Option<String>)> {
+    let names: Vec<&str> = path.iter().skip(1).map(String::as_str).collect();
+    match names.as_slice() {
+        ["subject" | "key"] | ["headers", _] => Ok(ScalarKind::Text),
+        ["envelope", _, ..] => Ok(ScalarKind::Any),
+        _ => {
+            let known = ["subject", "key", "headers.<name>", "envelope.<name>"];
+            let help = format!("write `{BESIDE}.` and one of: {}", known.join(", "));
+            Err((format!("`{}` is nothing that comes with an event", path.join(".")), Some(help)))
+        }
+    }
+}
+
+/// What no message of that broker has beside it, so that a filter on it matches nothing.
+fn never_beside(word: &Word, path: &[String]) -> Option<(String, &'static str)> {
+    let (first, names) = path.split_first().filter(|(first, _)| *first == BESIDE)?;
+    let what = match word.transport {
+        Transport::Redis if word.is_log() => "an entry of a Redis Stream",
+        Transport::Redis => "a message of a Redis channel",
+        Transport::Nats => "a NATS message",
+        Transport::Kafka | Transport::Any => return None,
+    };
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (lacks, help) = match names.as_slice() {
+        ["key"] => ("key", "only Kafka has keys; this condition matches no event"),
+        ["headers", _] if word.transport == Transport::Redis && !word.is_log() => {
+            ("headers", "an entry of a Redis Stream has headers; this condition matches no event")
+        }
+        _ => return None,
+    };
+    Some((format!("`{first}.{}` is never there: {what} has no {lacks}", names.join(".")), help))
 }
 
 fn unknown<'a>(fields: &'a [(Name, Node<Value>)], known: &[&str]) -> Option<&'a (Name, Node<Value>)> {

@@ -4,7 +4,7 @@
 use super::catalog::{Catalog, Kind};
 use super::field::Field;
 use super::{Binding, Root, dialect};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::template::{Part, Template};
 
 /// An events subgraph.
@@ -19,7 +19,7 @@ pub(crate) struct EventsSubgraph {
 /// Reads an events subgraph; `origin` is what spans call its source.
 pub(crate) fn read(name: &str, origin: &str, sdl: &str) -> Result<EventsSubgraph, Vec<Diagnostic>> {
     let mut catalog = Catalog::parse(origin, sdl)?;
-    catalog.drop_placeholders();
+    catalog.drop_placeholders(dialect::is_meant);
     let (mut bindings, mut found, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for root in Root::ALL {
         let fields = catalog.root(root).map_or(&[][..], |entry| entry.fields.as_slice());
@@ -42,11 +42,13 @@ pub(crate) fn read(name: &str, origin: &str, sdl: &str) -> Result<EventsSubgraph
     }
     check_placement(&catalog, &mut found);
     check_result(&catalog, &mut found);
+    check_concrete(&catalog, &mut found);
     warn_of_keys(&catalog, &mut warnings);
     bindings.iter().for_each(|binding| warn_of_open_subjects(&catalog, binding, &mut warnings));
-    if !found.is_empty() {
+    if found.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
         return Err(found);
     }
+    warnings.append(&mut found);
     Ok(EventsSubgraph { name: name.to_owned(), catalog, bindings, warnings })
 }
 
@@ -70,6 +72,17 @@ fn check_result(catalog: &Catalog, found: &mut Vec<Diagnostic>) {
         let message = "`edfs__PublishResult` differs from what the router answers";
         let help = "write `type edfs__PublishResult { success: Boolean! }`, or leave it out";
         found.push(catalog.error(entry.name.location(), message).help(help));
+    }
+}
+
+/// An event is of a type that it names; the planner would have to ask for it first.
+fn check_concrete(catalog: &Catalog, found: &mut Vec<Diagnostic>) {
+    for entry in catalog.types.values() {
+        let names = ["interfaceObject", "federation__interfaceObject"];
+        let Some(directive) = names.iter().find_map(|name| entry.directive(name)) else { continue };
+        let message = format!("`@interfaceObject` on `{}`: an event is of one object type", entry.name);
+        let help = "declare the interface and the object types that events hold";
+        found.push(catalog.error(directive.location(), message).help(help));
     }
 }
 

@@ -4,7 +4,7 @@
 use super::catalog::{Catalog, Type, parse};
 use super::field::Field;
 use super::{Binding, Root, dialect};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use apollo_compiler::ast::{Argument, Directive, DirectiveList, FieldDefinition, Value};
 use apollo_compiler::{Name, Node};
 use std::collections::BTreeMap;
@@ -31,6 +31,8 @@ pub(super) fn read(sdl: &str) -> Result<Vec<Binding>, Vec<Diagnostic>> {
             bindings.extend(field.read(&mut found));
         }
     }
+    // What composition warned of, it has told already.
+    found.retain(|diagnostic| diagnostic.severity == Severity::Error);
     if found.is_empty() { Ok(bindings) } else { Err(found) }
 }
 

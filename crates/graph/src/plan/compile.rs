@@ -1,8 +1,8 @@
 //! The planner's nodes → our own, once per operation: names resolved, type conditions expanded.
 //! Owns the split between subgraphs that are fetched and events subgraphs that are not; never runs anything.
 
+use super::allowed::Allowed;
 use super::carry::{Carry, Fragments};
-use super::declared::Declared;
 use super::planner::{ast, nodes};
 use super::{
     Arguments, Entities, EventRoot, Fetch, Guard, Node, Planner, PublishField, Question, Require, Rewrite,
@@ -260,15 +260,17 @@ impl Compiler<'_> {
                 }
             }
             let (arguments, when) = self.fields.remove(&key).unwrap_or_default();
-            fields.push(BrokerField { key, type_name, binding, arguments, when, carry });
+            let graph = self.types.graph(&binding.subgraph).unwrap_or_default();
+            let allowed = Allowed::reach(self.types, graph, &type_name);
+            fields.push(BrokerField { key, binding, arguments, when, carry, allowed });
         }
         Ok(fields)
     }
 
     fn publish(&mut self, fetch: &nodes::FetchNode) -> Result<Node, String> {
         let fields = self.broker_fields(fetch)?.into_iter().map(|field| {
-            let BrokerField { key, binding, arguments, when, carry, .. } = field;
-            PublishField { key, when, binding, arguments, carry }
+            let BrokerField { key, binding, arguments, when, carry, allowed } = field;
+            PublishField { key, when, binding, arguments, carry, allowed }
         });
         Ok(Node::Publish(fields.collect()))
     }
@@ -285,15 +287,12 @@ impl Compiler<'_> {
         let Ok([field]) = <[BrokerField; 1]>::try_from(fields) else {
             return Err("a subscription must have one root field".into());
         };
-        let graph = self.types.graph(&field.binding.subgraph).unwrap_or_default();
         Ok(EventRoot {
             field: field.binding.field.clone(),
             key: field.key,
             arguments: field.arguments,
             carry: field.carry,
-            possible: self.types.possible(&field.type_name),
-            type_name: self.types.is_object(&field.type_name).then(|| field.type_name.clone()),
-            declared: Declared::reach(self.types, graph, &field.type_name),
+            allowed: field.allowed,
             binding: field.binding,
         })
     }
@@ -301,9 +300,9 @@ impl Compiler<'_> {
 
 struct BrokerField {
     key: String,
-    type_name: String,
     binding: Arc<Binding>,
     arguments: Arguments,
     when: When,
     carry: Carry,
+    allowed: Allowed,
 }

@@ -1,15 +1,14 @@
 //! A subscription's root field: its arguments, and how an event becomes its value.
 //! Owns which type an event is of; never filters, never fetches.
 
+use super::allowed::Allowed;
 use super::arguments::Arguments;
 use super::carry::Carry;
-use super::declared::Declared;
 use super::fault::EventFault;
 use crate::Object;
 use crate::error::GraphqlError;
 use crate::events::Binding;
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A subscription's root field.
@@ -20,11 +19,7 @@ pub struct EventRoot {
     pub(super) key: String,
     pub(super) arguments: Arguments,
     pub(super) carry: Carry,
-    /// The object types that the field can return.
-    pub(super) possible: BTreeSet<String>,
-    /// Whether the field's type is one object type, so that `__typename` may be left out.
-    pub(super) type_name: Option<String>,
-    pub(super) declared: Declared,
+    pub(super) allowed: Allowed,
 }
 
 impl EventRoot {
@@ -38,13 +33,7 @@ impl EventRoot {
 
     /// Everything wrong with this payload for this field; empty for a good event. At most 16 or so are told.
     pub fn check(&self, payload: &Object) -> Vec<EventFault> {
-        let type_name = match self.runtime_type(payload) {
-            Ok(type_name) => type_name,
-            Err(fault) => return vec![fault],
-        };
-        let mut faults = Vec::new();
-        self.declared.check(type_name, payload, &mut faults);
-        faults
+        self.allowed.check(payload)
     }
 
     /// The value the subscription's root fetch would have returned: aliases applied, `__typename` filled in.
@@ -57,17 +46,6 @@ impl EventRoot {
     /// Type name and key fields of the entity the event is about, as canonical text; `None` for a non-entity.
     /// Two events with equal text are about the same thing (conflation, revisions).
     pub fn entity_key(&self, payload: &Object) -> Option<String> {
-        let type_name = self.runtime_type(payload).ok()?;
-        self.declared.entity_key(type_name, payload)
-    }
-
-    fn runtime_type<'a>(&'a self, payload: &'a Object) -> Result<&'a str, EventFault> {
-        match (payload.get("__typename"), &self.type_name) {
-            (None | Some(Value::Null), Some(only)) => Ok(only),
-            (None | Some(Value::Null), None) => Err(EventFault::TypenameMissing),
-            (Some(Value::String(name)), _) if self.possible.contains(name) => Ok(name),
-            (Some(Value::String(name)), _) => Err(EventFault::TypenameUnknown(name.clone())),
-            (Some(other), _) => Err(EventFault::TypenameUnknown(other.to_string())),
-        }
+        self.allowed.entity_key(payload)
     }
 }

@@ -6,14 +6,19 @@ use hive_router_query_planner::ast::normalization::normalize_operation;
 use hive_router_query_planner::planner;
 use hive_router_query_planner::utils::cancellation::CancellationToken;
 use hive_router_query_planner::utils::parsing::{safe_parse_operation_with_token_limit, safe_parse_schema};
+use split::NestedKeys;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
+
+mod split;
 
 /// The planner's syntax tree.
 pub(super) mod ast {
     pub(in crate::plan) use hive_router_query_planner::ast::operation::SubgraphFetchOperation;
     pub(in crate::plan) use hive_router_query_planner::ast::selection_item::SelectionItem;
-    pub(in crate::plan) use hive_router_query_planner::ast::selection_set::SelectionSet;
+    pub(in crate::plan) use hive_router_query_planner::ast::selection_set::{
+        FieldSelection, InlineFragmentSelection, SelectionSet,
+    };
 }
 
 /// The planner's nodes.
@@ -25,7 +30,10 @@ pub(super) mod nodes {
 }
 
 /// A planner for one supergraph.
-pub(crate) struct Planner(planner::Planner);
+pub(crate) struct Planner {
+    planner: planner::Planner,
+    nested: NestedKeys,
+}
 
 impl std::fmt::Debug for Planner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -38,13 +46,19 @@ impl Planner {
         fenced(|| {
             let document = safe_parse_schema(sdl).map_err(|error| error.to_string())?;
             let planner = planner::Planner::new_from_supergraph(&document, Default::default());
-            planner.map(Planner).map_err(|error| error.to_string())
+            let planner = planner.map_err(|error| error.to_string())?;
+            let keys = planner.supergraph.definitions.iter().flat_map(|(name, definition)| {
+                let keys = definition.join_types().iter().filter_map(|join| join.key.as_deref());
+                keys.map(|key| (name.as_str(), key))
+            });
+            let nested = NestedKeys::read(keys);
+            Ok(Planner { planner, nested })
         })
     }
 
     /// The schema without join directives and inaccessible parts; introspection types are left out.
     pub(crate) fn api_sdl(&self) -> String {
-        let mut document = (*self.0.consumer_schema.document).clone();
+        let mut document = (*self.planner.consumer_schema.document).clone();
         document.definitions.retain(|definition| match definition {
             Definition::TypeDefinition(definition) => !type_name(definition).starts_with("__"),
             _ => true,
@@ -68,15 +82,22 @@ impl Planner {
         fenced(|| {
             let document = safe_parse_operation_with_token_limit(document, tokens_max)
                 .map_err(|error| error.to_string())?;
-            let mut normal = normalize_operation(&self.0.supergraph, &document, operation_name)
+            let supergraph = &self.planner.supergraph;
+            let mut normal = normalize_operation(supergraph, &document, operation_name)
                 .map_err(|error| error.to_string())?;
             drop_introspection(&mut normal.operation.selection_set);
             if normal.operation.selection_set.is_empty() {
                 return Ok(None);
             }
+            let root = supergraph.root_type_name(normal.operation.operation_kind.as_ref());
+            let root = root.map_err(|error| error.to_string())?;
+            let field_type = |parent: &str, field: &str| {
+                supergraph.field_return_type_name(parent, field).map(str::to_owned)
+            };
+            self.nested.split(&mut normal.operation.selection_set, root, &field_type);
             let deadline = CancellationToken::with_timeout(timeout);
             let plan =
-                self.0.plan_from_normalized_operation(&normal.operation, Default::default(), &deadline);
+                self.planner.plan_from_normalized_operation(&normal.operation, Default::default(), &deadline);
             plan.map(|plan| plan.node).map_err(|error| error.to_string())
         })
     }

@@ -1,9 +1,10 @@
 //! What a loaded supergraph makes of documents: plans, refusals, requirements, event roots.
 //! Owns nothing beyond this room's contract; execution is proven in the engine.
 
+mod composed;
+
 use super::Supergraph;
 use crate::Object;
-use crate::compose::{SchemaSource, compose};
 use crate::operation::{Bounds, Kind, Operation, Rule};
 use crate::plan::{EventFault, Node};
 use proptest::prelude::*;
@@ -384,48 +385,6 @@ fn entity_keys_name_the_entity() {
     assert_ne!(one, key(feed, json!({ "__typename": "Order", "id": 2 })));
     assert_eq!(key(feed, json!({ "__typename": "Order" })), None);
     assert_eq!(key(feed, json!({ "__typename": "Reconnected", "at": "x" })), None);
-}
-
-#[test]
-fn what_compose_writes_is_loaded_and_planned() {
-    let source = |name: &str, url: Option<&str>, sdl: &str| SchemaSource {
-        name: name.into(),
-        routing_url: url.map(String::from),
-        sdl: sdl.into(),
-        origin: format!("{name}.graphql"),
-    };
-    let events = r#"
-        type Subscription {
-          employeeUpdated(employeeID: Int!): Employee!
-            @edfs__natsSubscribe(subjects: ["employeeUpdated.{{ args.employeeID }}"])
-        }
-        type Mutation { hire(name: String!): edfs__PublishResult! @edfs__natsPublish(subject: "hired") }
-        type edfs__PublishResult { success: Boolean! }
-        type Employee @key(fields: "id", resolvable: false) { id: Int! @external }
-    "#;
-    let employees = r#"
-        type Query { employee(id: Int!): Employee }
-        type Employee @key(fields: "id") { id: Int! name: String! }
-    "#;
-    let moods = r#"type Employee @key(fields: "id") { id: Int! mood: String }"#;
-    let sources = [
-        source("events", None, events),
-        source("employees", Some("http://employees.test"), employees),
-        source("moods", Some("http://moods.test"), moods),
-    ];
-    let composed = compose(&sources).expect("composes");
-    let supergraph = Supergraph::load(&composed.sdl).expect("loads");
-    let names: Vec<_> = supergraph.subgraphs.iter().map(|subgraph| subgraph.name.as_str()).collect();
-    assert_eq!(names, ["employees", "moods"]);
-    let document = "subscription($e: Int!) { employeeUpdated(employeeID: $e) { name mood } }";
-    let operation = supergraph.prepare(document, None, &BOUNDS).expect("prepares");
-    assert_eq!(operation.plan.node.as_ref().map(outline).unwrap_or_default(), "(employees & moods)");
-    let event = operation.event.expect("a root");
-    assert_eq!(event.check(&object(json!({ "__typename": "Employee", "id": 1 }))), []);
-    assert_eq!(event.check(&object(json!({ "id": "1" }))), [EventFault::WrongType("id".into())]);
-    let hire = supergraph.prepare(r#"mutation { hire(name: "A") { success } }"#, None, &BOUNDS);
-    let hire = hire.expect("prepares");
-    assert_eq!(hire.plan.node.as_ref().map(outline).unwrap_or_default(), "broker[hire=hire]");
 }
 
 /// JSON of any shape, with the names that mean something among its members.

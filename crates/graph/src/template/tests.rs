@@ -9,6 +9,7 @@ const NATS: SubjectRule = SubjectRule {
     noun: "subject",
     forbidden: &['.', '*', '>'],
     reserved: &["$", "_INBOX"],
+    words_only: false,
     subject_bytes_max: 256,
 };
 
@@ -168,5 +169,79 @@ proptest! {
             prop_assert!(subject.split('.').all(|token| !token.is_empty()));
             prop_assert!(!subject.chars().any(|c| c.is_whitespace() || c.is_control()));
         }
+    }
+}
+
+#[test]
+fn a_list_becomes_one_subject_for_each_of_its_items() {
+    let each = |template: &str, arguments: Value| {
+        let template = Template::parse(template).expect("parses");
+        let (arguments, claims) = (object(arguments), json!({ "teams": ["a", "b"] }));
+        template.render_each(Scope { arguments: &arguments, claims: &claims }, &NATS).map_err(|error| error.0)
+    };
+    let subjects = |names: &[&str]| Ok(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    let cases = [
+        ("e.{{ args.id }}", json!({ "id": 1 }), subjects(&["e.1"])),
+        ("e.{{ args.id }}.x", json!({ "id": [1, "b"] }), subjects(&["e.1.x", "e.b.x"])),
+        ("{{ args.id }}.{{ args.id }}", json!({ "id": [1, 2] }), subjects(&["1.1", "2.2"])),
+        ("{{ args.a }}.{{ args.id }}", json!({ "a": "x", "id": [1] }), subjects(&["x.1"])),
+        ("t.{{ claims.teams }}", json!({}), subjects(&["t.a", "t.b"])),
+        ("e.{{ args.in.ids }}", json!({ "in": { "ids": ["k"] } }), subjects(&["e.k"])),
+        (
+            "{{ args.a }}.{{ args.id }}",
+            json!({ "a": [1], "id": [1] }),
+            Err("argument `id` is a second list in one subject".to_owned()),
+        ),
+        (
+            "e.{{ args.id }}",
+            json!({ "id": [] }),
+            Err("argument `id` is empty: there is nothing to subscribe to".to_owned()),
+        ),
+        (
+            "e.{{ args.id }}",
+            json!({ "id": ["a", "b.c"] }),
+            Err("argument `id` may not contain `.` here: it would change the subject".to_owned()),
+        ),
+        (
+            "e.{{ args.id }}",
+            json!({ "id": [["a"]] }),
+            Err("argument `id` is a list and must be a single value here".to_owned()),
+        ),
+        (
+            "e.{{ args.id }}",
+            json!({ "id": [null] }),
+            Err("argument `id` is null and must have a value here".to_owned()),
+        ),
+    ];
+    for (template, arguments, expected) in cases {
+        assert_eq!(each(template, arguments), expected, "{template}");
+    }
+}
+
+#[test]
+fn keys_and_headers_hold_any_text_of_one_line() {
+    let text = |arguments: Value| {
+        let arguments = object(arguments);
+        let scope = Scope { arguments: &arguments, claims: &Value::Null };
+        Template::parse("k-{{ args.id }}").expect("parses").render_text(scope).map_err(|error| error.0)
+    };
+    assert_eq!(text(json!({ "id": "a.b *>" })).as_deref(), Ok("k-a.b *>"));
+    assert_eq!(text(json!({ "id": "" })).as_deref(), Ok("k-"));
+    for id in ["a\r\nx: y", "\u{0}"] {
+        let refused = text(json!({ "id": id }));
+        assert_eq!(refused.unwrap_err(), "argument `id` may not contain control characters here");
+    }
+}
+
+#[test]
+fn a_broker_of_words_takes_nothing_else() {
+    let rule = SubjectRule { noun: "topic", words_only: true, ..NATS };
+    let claims = Value::Null;
+    for (id, fits) in [("a-b_9", true), ("\u{e9}", false), ("a#b", false), ("a.b", false), ("a b", false)] {
+        let arguments = object(json!({ "id": id }));
+        let scope = Scope { arguments: &arguments, claims: &claims };
+        let rendered = Template::parse("t.{{ args.id }}").expect("parses").render(scope, &rule);
+        assert_eq!(rendered.is_ok(), fits, "{id}");
+        assert!(rendered.err().is_none_or(|error| error.0.starts_with("argument `id` may")));
     }
 }

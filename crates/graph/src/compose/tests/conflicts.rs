@@ -33,11 +33,6 @@ fn conflicts_with_the_supergraph_have_a_place_and_a_way_out() {
             "did you mean `Employee`?",
         ),
         (
-            "type T { d: Details! } type Details { forename: String! }",
-            "no subgraph can be asked for `surname` of `Details`",
-            "add `@key` to `Details` in a subgraph, or declare all its fields here",
-        ),
-        (
             "type T { e: Employee } enum Employee { A }",
             "`Employee` is enum here and object in the supergraph",
             "rename one of the two",
@@ -56,6 +51,21 @@ fn conflicts_with_the_supergraph_have_a_place_and_a_way_out() {
         let span = first.span.as_ref().expect("a place");
         assert_eq!((span.source.as_str(), span.line), ("events.graphql", 2), "{first}");
     }
+}
+
+/// A value type of a subgraph that an event holds a part of: legal, and a client that asks for the rest is refused.
+#[test]
+fn the_rest_of_a_value_type_is_warned_of_where_nobody_can_be_asked() {
+    let mut sources: Vec<SchemaSource> = EMPLOYEES.iter().map(|(name, sdl)| http(name, sdl)).collect();
+    let types = "type T { d: Details! } type Details { forename: String! }";
+    sources.push(events("events", &subscription(types)));
+    let warnings = compose(&sources).expect("composes").warnings;
+    let [warning] = warnings.as_slice() else { panic!("one warning: {warnings:?}") };
+    assert!(warning.message.starts_with("no subgraph can be asked for `surname` of `Details`"), "{warning}");
+    let help = "add `@key` to `Details` in a subgraph, or declare all its fields here";
+    assert_eq!(warning.help.as_deref(), Some(help));
+    let span = warning.span.as_ref().expect("a place");
+    assert_eq!((span.source.as_str(), span.line), ("events.graphql", 2), "{warning}");
 }
 
 #[test]
@@ -117,8 +127,8 @@ fn sources_must_be_told_apart_and_answered_for() {
     let found = compose(&[http("a", plain), http("A", plain), events("b", plain)]).expect_err("refused");
     let messages: Vec<_> = found.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
     assert_eq!(messages, ["two subgraphs are called `A`", "subgraph `b` has no routing_url"]);
-    let alone = compose(&[events("events", super::NOTHING_MUCH)]).expect_err("refused");
-    assert_eq!(alone[0].message, "there is no HTTP subgraph to compose");
+    let nothing = compose(&[]).expect_err("refused");
+    assert_eq!(nothing[0].message, "there is no subgraph to compose");
 }
 
 #[test]
