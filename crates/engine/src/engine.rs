@@ -18,6 +18,7 @@ use crate::trigger::join::Subscription;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use graph::error::{Code, GraphqlError};
+use graph::events::Transport;
 use graph::operation::Kind;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -144,18 +145,34 @@ impl Engine {
         None
     }
 
-    /// Publishes bytes as an event of a provider, as an operator would (`tidegate publish`); no hook runs.
-    pub async fn publish(&self, provider: &str, subject: &str, payload: Bytes) -> Result<(), String> {
+    /// Publishes bytes as an event of a provider, as an operator would (`tidegate publish`); no hook runs. The family
+    /// is needed where several have a provider of that id.
+    pub async fn publish(
+        &self,
+        family: Option<Transport>,
+        provider: &str,
+        subject: &str,
+        payload: Bytes,
+    ) -> Result<(), String> {
         let snapshot = self.snapshot();
-        let found = snapshot.providers.iter().find(|candidate| &*candidate.id == provider);
-        let Some(found) = found else {
-            let known: Vec<&str> = snapshot.providers.iter().map(|provider| &*provider.id).collect();
-            return Err(format!("no provider `{provider}`; configured: {}", known.join(", ")));
+        let named = snapshot.providers.iter().filter(|candidate| &*candidate.id == provider);
+        let named: Vec<_> =
+            named.filter(|candidate| family.is_none_or(|family| candidate.transport == family)).collect();
+        let found = match named.as_slice() {
+            [found] => *found,
+            [] => {
+                let known: Vec<&str> = snapshot.providers.iter().map(|provider| &*provider.id).collect();
+                return Err(format!("no provider `{provider}`; configured: {}", known.join(", ")));
+            }
+            _ => {
+                return Err(format!("several families have a provider `{provider}`: say which one is meant"));
+            }
         };
-        let message = Outgoing { subject: subject.to_owned(), payload, headers: Vec::new() };
+        let message = Outgoing::new(subject, payload);
         let sent = tokio::time::timeout(self.limits.broker_timeout, found.broker.publish(message)).await;
         let sent = sent.unwrap_or(Err(BrokerError::Timeout)).map_err(|error| error.to_string());
-        self.metrics.publishes.add(&[provider, if sent.is_ok() { "sent" } else { "failed" }], 1);
+        let [family, id] = found.labels();
+        self.metrics.publishes.add(&[family, id, if sent.is_ok() { "sent" } else { "failed" }], 1);
         sent
     }
 

@@ -27,12 +27,33 @@ impl Exposition {
         labels: &[&str],
         counts: impl IntoIterator<Item = (Vec<String>, impl Display)>,
     ) {
-        let name = format!("{name}_total");
-        self.head(&name, "counter", about);
-        for (values, count) in counts {
+        self.family(&format!("{name}_total"), "counter", about, labels, counts);
+    }
+
+    /// One number that goes up and down for each combination of label values.
+    pub fn gauges(
+        &mut self,
+        name: &str,
+        about: &str,
+        labels: &[&str],
+        values: impl IntoIterator<Item = (Vec<String>, impl Display)>,
+    ) {
+        self.family(name, "gauge", about, labels, values);
+    }
+
+    fn family(
+        &mut self,
+        name: &str,
+        kind: &str,
+        about: &str,
+        labels: &[&str],
+        samples: impl IntoIterator<Item = (Vec<String>, impl Display)>,
+    ) {
+        self.head(name, kind, about);
+        for (values, sample) in samples {
             let pairs: Vec<(&str, &str)> =
                 labels.iter().copied().zip(values.iter().map(String::as_str)).collect();
-            self.sample(&name, &pairs, count);
+            self.sample(name, &pairs, sample);
         }
     }
 

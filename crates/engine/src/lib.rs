@@ -2,6 +2,7 @@
 //! Owns everything between sockets; opens none, reads no configuration file, knows no protocol or broker by name.
 
 mod authorize;
+pub mod decode;
 pub mod engine;
 pub mod event;
 pub mod exposition;

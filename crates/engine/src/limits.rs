@@ -34,6 +34,8 @@ pub struct Limits {
     pub operation_id_bytes_max: usize,
     /// Subscriptions of one process.
     pub subscriptions_max: usize,
+    /// Subjects that one subscription's lists may come to; more are the client's error.
+    pub subjects_max: usize,
     /// Events of one group that resolve at once.
     pub group_inflight_max: usize,
     /// Events of one group that wait behind those. With every group of a trigger this far behind, the source is left
@@ -51,8 +53,13 @@ pub struct Limits {
     pub subgraph_timeout: Duration,
     /// A subgraph answer over this fails the same way.
     pub subgraph_bytes_max: usize,
-    /// A hook that takes longer meets its declared failure policy.
+    /// A hook that takes longer meets its declared failure policy. Holds for `on_subscribe`, initial events and
+    /// `on_publish`.
     pub hook_timeout: Duration,
+    /// The same for `on_receive`.
+    pub receive_hook_timeout: Duration,
+    /// The same for `on_select`.
+    pub select_hook_timeout: Duration,
     /// A broker that does not acknowledge a publish or a subscribe within this fails it.
     pub broker_timeout: Duration,
     /// How long a trigger without subscribers keeps its source.
@@ -81,6 +88,7 @@ impl Default for Limits {
             operations_inflight_per_connection_max: 64,
             operation_id_bytes_max: 1_024,
             subscriptions_max: 1_000_000,
+            subjects_max: 256,
             group_inflight_max: 64,
             group_backlog_max: 4_096,
             initial_events_max: 4_096,
@@ -90,6 +98,8 @@ impl Default for Limits {
             subgraph_timeout: Duration::from_secs(30),
             subgraph_bytes_max: 16 << 20,
             hook_timeout: Duration::from_secs(5),
+            receive_hook_timeout: Duration::from_secs(5),
+            select_hook_timeout: Duration::from_secs(5),
             broker_timeout: Duration::from_secs(10),
             linger: Duration::from_secs(3),
             outbox_frames_max: 8_192,

@@ -39,9 +39,9 @@ pub struct Metrics {
     pub subscriptions_ended: Family,
     pub triggers_active: AtomicI64,
     pub groups_active: AtomicI64,
-    /// By `provider`.
+    /// By `family, provider`.
     pub events_received: Family,
-    /// By `provider, reason`.
+    /// By `family, provider, reason`.
     pub events_dropped: Family,
     /// Payloads handed to shards, one per member.
     pub deliveries: AtomicU64,
@@ -53,8 +53,10 @@ pub struct Metrics {
     pub subgraph_requests: Family,
     /// By `subgraph`.
     pub subgraph_errors: Family,
-    /// By `provider, outcome`.
+    /// By `family, provider, outcome`.
     pub publishes: Family,
+    /// By `family, provider, outcome`.
+    pub requests: Family,
     /// By `hook, step, outcome`.
     pub hook_failures: Family,
 }
@@ -86,7 +88,7 @@ impl Metrics {
         text.into_text()
     }
 
-    fn families(&self) -> [(&'static str, &Family, &'static [&'static str], &'static str); 8] {
+    fn families(&self) -> [(&'static str, &Family, &'static [&'static str], &'static str); 9] {
         [
             ("operations", &self.operations, &["kind", "outcome"], "Operations by kind and outcome."),
             (
@@ -95,16 +97,22 @@ impl Metrics {
                 &["reason"],
                 "Subscriptions ended, by reason.",
             ),
-            ("events_received", &self.events_received, &["provider"], "Messages taken from brokers."),
+            (
+                "events_received",
+                &self.events_received,
+                &["family", "provider"],
+                "Messages taken from brokers.",
+            ),
             (
                 "events_dropped",
                 &self.events_dropped,
-                &["provider", "reason"],
+                &["family", "provider", "reason"],
                 "Events dropped or with a part missing, by reason.",
             ),
             ("subgraph_requests", &self.subgraph_requests, &["subgraph"], "Requests to subgraphs."),
             ("subgraph_errors", &self.subgraph_errors, &["subgraph"], "Requests to subgraphs that failed."),
-            ("publishes", &self.publishes, &["provider", "outcome"], "Messages published."),
+            ("publishes", &self.publishes, &["family", "provider", "outcome"], "Messages published."),
+            ("requests", &self.requests, &["family", "provider", "outcome"], "Requests over a broker."),
             ("hook_failures", &self.hook_failures, &["hook", "step", "outcome"], "Hook steps not passed."),
         ]
     }

@@ -6,7 +6,7 @@ use crate::identity::{Identity, View, Viewer};
 use async_trait::async_trait;
 use bytes::Bytes;
 use graph::Object;
-use graph::events::Stream;
+use graph::events::{Action, Feed};
 use graph::template::SubjectRule;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,11 +22,26 @@ pub trait Broker: Send + Sync {
     /// later losses by itself: a source reconnects, it does not end.
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Box<dyn Source>, BrokerError>;
 
+    /// Whether its messages have headers.
+    fn has_headers(&self) -> bool {
+        true
+    }
+
     /// Publishes and returns once the broker has the message (as far as that broker can say).
     async fn publish(&self, message: Outgoing) -> Result<(), BrokerError>;
 
+    /// Sends a message and waits for the one that answers it, as long as the provider's own settings say. A broker
+    /// without request and reply refuses.
+    async fn request(&self, message: Outgoing) -> Result<Bytes, BrokerError> {
+        let Outgoing { subject, .. } = message;
+        Err(BrokerError::Refused(format!("nobody can be asked on `{subject}`: this provider has no replies")))
+    }
+
     /// Whether the connection stands now.
     fn status(&self) -> BrokerStatus;
+
+    /// Gives back what the broker keeps for this process, once every source is dropped. Bounded in time by the caller.
+    async fn close(&self) {}
 }
 
 /// What to subscribe to.
@@ -34,7 +49,7 @@ pub trait Broker: Send + Sync {
 pub struct Subscribe {
     /// Rendered and sorted.
     pub subjects: Vec<String>,
-    pub stream: Option<Stream>,
+    pub feed: Feed,
     /// At most this many messages per batch.
     pub batch_events_max: usize,
 }
@@ -43,8 +58,19 @@ pub struct Subscribe {
 #[derive(Debug, Clone)]
 pub struct Outgoing {
     pub subject: String,
+    /// Where the broker has keys, equal ones keep their order.
+    pub key: Option<String>,
     pub payload: Bytes,
     pub headers: Vec<(String, String)>,
+    pub feed: Feed,
+}
+
+impl Outgoing {
+    /// A message without key, headers or feed.
+    pub fn new(subject: impl Into<String>, payload: impl Into<Bytes>) -> Outgoing {
+        let (subject, payload) = (subject.into(), payload.into());
+        Outgoing { subject, key: None, payload, headers: Vec::new(), feed: Feed::default() }
+    }
 }
 
 /// One broker subscription, pulled. Dropping it ends the subscription at the broker.
@@ -89,6 +115,11 @@ pub enum BrokerError {
     Refused(String),
     #[error("broker did not answer in time")]
     Timeout,
+    #[error("nobody answers requests on this subject")]
+    NoResponders,
+    /// Whoever was asked answered that it failed.
+    #[error("the request was answered with an error: {0}")]
+    Failed(String),
 }
 
 /// One subgraph that answers HTTP (or whatever else can answer).
@@ -157,7 +188,7 @@ pub trait Hook: Send + Sync {
         Ok(Selection::Keep)
     }
 
-    /// Before a mutation publishes: change the message, or refuse with a reason the client sees.
+    /// Before a field publishes or requests: change the message, or refuse with a reason the client sees.
     /// (`OnPublishEvents` elsewhere.)
     async fn on_publish(&self, publish: &Publish) -> Result<Object, Refusal> {
         Ok(publish.payload.clone())
@@ -290,7 +321,7 @@ pub enum Selection {
     Drop,
 }
 
-/// A message a mutation is about to publish.
+/// A message that a field is about to send: a mutation's event, or a request.
 #[derive(Debug, Clone)]
 pub struct Publish {
     pub identity: Identity,
@@ -298,8 +329,13 @@ pub struct Publish {
     pub operation_name: Option<String>,
     pub variables: Object,
     pub field: String,
+    /// `Publish`, or `Request` where an answer is awaited.
+    pub action: Action,
     pub provider: Arc<str>,
     pub subject: String,
+    /// The record's key and the headers, as the schema's directive renders them.
+    pub key: Option<String>,
+    pub headers: Vec<(String, String)>,
     /// The field's arguments as they will be published.
     pub payload: Object,
 }

@@ -38,7 +38,7 @@ pub trait Publisher: Send + Sync {
     /// Publishes one field with its arguments filled in; the value is the field's result.
     fn publish<'a>(
         &'a self,
-        binding: &'a graph::events::Binding,
+        field: &'a graph::plan::PublishField,
         arguments: Object,
     ) -> BoxFuture<'a, Result<Value, GraphqlError>>;
 }

@@ -1,6 +1,7 @@
 //! One immutable supergraph with its brokers, subgraphs and hooks, swapped whole.
 //! Owns the look-ups; never changes once built.
 
+use crate::decode::Decode;
 use crate::outbox::Overflow;
 use crate::port::{Broker, Hook, Subgraph};
 use graph::events::Transport;
@@ -25,7 +26,24 @@ pub struct Provider {
     pub id: Arc<str>,
     /// `Any` = takes the place of a provider of any family (the `memory` provider).
     pub transport: Transport,
+    /// What its messages are wrapped in.
+    pub decode: Decode,
     pub broker: Arc<dyn Broker>,
+}
+
+impl Provider {
+    /// The key under `events.providers`: an id is unique only within it.
+    pub fn family(&self) -> &'static str {
+        match self.transport {
+            Transport::Any => "memory",
+            named => named.as_str(),
+        }
+    }
+
+    /// What tells it from others in metrics.
+    pub(crate) fn labels(&self) -> [&str; 2] {
+        [self.family(), &self.id]
+    }
 }
 
 impl Snapshot {

@@ -65,7 +65,7 @@ impl Entrance {
         let provider = self.provider(&prepared, root)?;
         let arguments = root.arguments(&prepared.variables)?;
         let scope = Scope { arguments: &arguments, claims: &prepared.identity.claims };
-        let subjects = render(root, scope, &provider.broker.rule())?;
+        let subjects = render(root, scope, &provider.broker.rule(), self.limits.subjects_max)?;
         let filter = root.binding.filter.as_ref().map(|filter| filter.render(scope)).transpose();
         let condition = filter.map_err(|error| one(Code::BadUserInput, &error.to_string()))?;
         let start = start(&prepared, root, &provider, subjects, arguments);
@@ -130,6 +130,7 @@ impl Entrance {
         provider: &Provider,
         mut subjects: Vec<String>,
     ) -> TriggerKey {
+        // A hook may have chosen others.
         subjects.sort_unstable();
         subjects.dedup();
         let hooks = prepared.hooks.iter().enumerate();
@@ -138,7 +139,7 @@ impl Entrance {
             transport: provider.transport,
             provider: provider.id.clone(),
             subjects,
-            stream: root.binding.stream.clone(),
+            feed: root.binding.feed.clone(),
             receivers: hooks.filter(|(_, hook)| receives(hook)).map(|(at, _)| at).collect(),
             generation: prepared.generation,
         }
@@ -168,7 +169,7 @@ impl Entrance {
         let hooks = at.iter().filter_map(|at| prepared.hooks.get(*at));
         let receiver = |hook: &Arc<Plugged>| {
             let policy = hook.policy().ok()?;
-            let timeout = policy.timeout.unwrap_or(self.limits.hook_timeout);
+            let timeout = policy.timeout.unwrap_or(self.limits.receive_hook_timeout);
             Some(Receiver { hook: hook.clone(), on_failure: policy.on_failure, timeout })
         };
         hooks.filter_map(receiver).collect()
@@ -190,7 +191,7 @@ impl Entrance {
                     hook: hook.clone(),
                     viewer: Arc::new(policy.view.of(identity, &prepared.variables)),
                     on_failure: policy.on_failure,
-                    timeout: policy.timeout.unwrap_or(self.limits.hook_timeout),
+                    timeout: policy.timeout.unwrap_or(self.limits.select_hook_timeout),
                 });
             }
         }
@@ -239,15 +240,27 @@ fn cut(identity: &Identity, forwards: &View) -> Identity {
     }
 }
 
-fn render(root: &EventRoot, scope: Scope<'_>, rule: &SubjectRule) -> Result<Vec<String>, Refused> {
+fn render(
+    root: &EventRoot,
+    scope: Scope<'_>,
+    rule: &SubjectRule,
+    subjects_max: usize,
+) -> Result<Vec<String>, Refused> {
     tracing::trace!(target: "way", step = "Template::render");
     let (mut subjects, mut errors) = (Vec::new(), Vec::new());
     for template in &root.binding.subjects {
-        match template.render(scope, rule) {
-            Ok(subject) => subjects.push(subject),
+        match template.render_each(scope, rule) {
+            Ok(rendered) => subjects.extend(rendered),
             Err(error) => errors.push(GraphqlError::new(Code::BadUserInput, error.to_string())),
         }
     }
     errors.dedup();
+    subjects.sort_unstable();
+    subjects.dedup();
+    if subjects.len() > subjects_max {
+        let message =
+            format!("{} {}s are more than the {subjects_max} of one subscription", subjects.len(), rule.noun);
+        errors.push(GraphqlError::new(Code::BadUserInput, message));
+    }
     if errors.is_empty() { Ok(subjects) } else { Err(errors) }
 }

@@ -108,7 +108,7 @@ pub(crate) struct Trigger {
 impl Trigger {
     pub(crate) fn new(id: TriggerId, parts: TriggerParts, mailbox: mpsc::UnboundedReceiver<Mail>) -> Trigger {
         let groups = Groups::new(parts.limits.group_inflight_max, parts.metrics.clone());
-        let faults = Faults::new(parts.provider.id.clone(), parts.metrics.clone());
+        let faults = Faults::new(parts.provider.clone(), parts.metrics.clone());
         Trigger {
             id,
             parts,
@@ -160,7 +160,9 @@ impl Trigger {
                 Turn::Lingered => self.retire(),
                 Turn::Released => Some(End::Complete),
             };
-            self.ack().await;
+            if !self.is_left_behind() {
+                self.ack().await;
+            }
             if let Some(end) = flow {
                 break end;
             }
@@ -172,7 +174,7 @@ impl Trigger {
     /// Waits for what happens next. Biased, so that a run can be repeated: people first, then what frees room,
     /// then new work.
     async fn turn(&mut self) -> Turn {
-        let has_room = !self.groups.all_behind(self.parts.limits.group_backlog_max);
+        let has_room = !self.groups.all_behind(self.parts.limits.group_backlog_max) && !self.is_left_behind();
         let may_start = has_room && !self.received.is_empty();
         let may_pull = has_room && self.received.is_empty() && self.receiving.is_none();
         tokio::select! {
@@ -210,8 +212,9 @@ impl Trigger {
         if self.parts.receivers.is_empty() {
             self.receiving = Some(Box::pin(std::future::ready(Ok(events))));
         } else {
-            let (receivers, metrics) = (self.parts.receivers.clone(), self.parts.metrics.clone());
-            self.receiving = Some(Box::pin(receive::on_receive(receivers, events, metrics)));
+            let TriggerParts { receivers, provider, metrics, .. } = &self.parts;
+            let (receivers, provider, metrics) = (receivers.clone(), provider.clone(), metrics.clone());
+            self.receiving = Some(Box::pin(receive::on_receive(receivers, events, provider, metrics)));
         }
         None
     }
@@ -232,7 +235,7 @@ impl Trigger {
     async fn start(&mut self) {
         let Some((event, pending)) = self.received.pop_front() else { return };
         tracing::trace!(target: "way", step = "FilterIndex::select");
-        let selected = self.groups.select(&event.payload);
+        let selected = self.groups.select(&event);
         let selected = self.seam(&event, selected);
         tracing::trace!(target: "way", step = "Groups::split");
         self.faults.next_event();
@@ -249,12 +252,24 @@ impl Trigger {
         }
     }
 
-    /// Starts or stops the linger, as subscribers are gone or there.
+    fn is_deserted(&self) -> bool {
+        self.groups.is_empty() && self.early.is_empty()
+    }
+
+    /// Nobody is there, and whoever comes next is to get what has not been delivered: nothing is begun or acknowledged
+    /// any more, not even what was on its way to those who left.
+    fn is_left_behind(&self) -> bool {
+        self.parts.key.feed.resumes() && self.is_deserted()
+    }
+
+    /// Starts or stops the linger, as subscribers are gone or there. A source that resumes is let go at once: its place
+    /// is with the broker.
     fn linger(&mut self) {
-        let deserted = self.groups.is_empty() && self.early.is_empty();
-        match (deserted, &self.lingering) {
+        match (self.is_deserted(), &self.lingering) {
             (true, None) => {
-                self.lingering = Some(Box::pin(tokio::time::sleep(self.parts.limits.linger)));
+                let resumes = self.parts.key.feed.resumes();
+                let linger = if resumes { Duration::ZERO } else { self.parts.limits.linger };
+                self.lingering = Some(Box::pin(tokio::time::sleep(linger)));
             }
             (false, Some(_)) => self.lingering = None,
             _ => {}

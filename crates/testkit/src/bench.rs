@@ -5,6 +5,7 @@ use crate::broker::{BrokerHandle, FakeBroker};
 use crate::client::{FakeShard, Record};
 use crate::schema::supergraph;
 use crate::subgraph::FakeSubgraph;
+use engine::decode::Decode;
 use engine::outbox::{Member, MemberId, Overflow, Shard};
 use engine::port::Hook;
 use engine::snapshot::Provider;
@@ -34,6 +35,7 @@ impl Bench {
         let provider = Provider {
             id: "default".into(),
             transport: Transport::Any,
+            decode: Decode::Json,
             broker: Arc::new(BrokerHandle(broker.clone())),
         };
         let snapshot = Snapshot {

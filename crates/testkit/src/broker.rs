@@ -22,9 +22,9 @@ pub struct FakeBroker {
 struct State {
     queues: BTreeMap<u64, Queue>,
     opened: u64,
-    sequence: u64,
+    sequence: u128,
     is_down: bool,
-    acked: BTreeMap<u64, u64>,
+    acked: BTreeMap<u64, u128>,
     /// Messages lost by sources that were full, not told yet.
     lost: u64,
 }
@@ -55,13 +55,19 @@ impl FakeBroker {
         self.changed.notify_waiters();
     }
 
+    /// Every source now open ends for good.
+    pub fn end_sources(&self) {
+        self.lock().queues.clear();
+        self.changed.notify_waiters();
+    }
+
     /// The next sources asked say that they lost so many messages.
     pub fn lose(&self, messages: u64) {
         self.lock().lost += messages;
     }
 
     /// Messages acknowledged by each source, as the position of the last.
-    pub fn acked(&self) -> Vec<u64> {
+    pub fn acked(&self) -> Vec<u128> {
         self.lock().acked.values().copied().collect()
     }
 
@@ -69,7 +75,7 @@ impl FakeBroker {
         let mut state = self.lock();
         state.sequence += 1;
         let position = Position { partition: 0, sequence: state.sequence };
-        let message = Message { subject: subject.into(), payload, headers: Vec::new(), position };
+        let message = Message { subject: subject.into(), key: None, payload, headers: Vec::new(), position };
         for queue in state.queues.values_mut().filter(|queue| queue.subjects.iter().any(|s| s == subject)) {
             queue.messages.push_back(message.clone());
         }
@@ -90,7 +96,13 @@ struct FakeSource {
 #[async_trait]
 impl Broker for BrokerHandle {
     fn rule(&self) -> SubjectRule {
-        SubjectRule { noun: "subject", forbidden: &['.', '*', '>'], reserved: &[], subject_bytes_max: 256 }
+        SubjectRule {
+            noun: "subject",
+            forbidden: &['.', '*', '>'],
+            reserved: &[],
+            words_only: false,
+            subject_bytes_max: 256,
+        }
     }
 
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Box<dyn Source>, BrokerError> {

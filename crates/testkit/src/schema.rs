@@ -22,6 +22,8 @@ type Subscription {
   ownOrders(region: ID!): Order! @edfs__natsSubscribe(subjects: ["orders.{{ args.region }}"])
   guardedOrders(region: ID!): Order! @edfs__natsSubscribe(subjects: ["orders.{{ args.region }}"])
   currentOrders(region: ID!): Order! @edfs__natsSubscribe(subjects: ["orders.{{ args.region }}"])
+  keptOrders(region: ID!): Order! @edfs__natsSubscribe(subjects: ["orders.{{ args.region }}"],
+    streamConfiguration: { streamName: "ORDERS", consumerName: "kept" })
 }
 type Mutation { placeOrder(region: ID!, n: Int!, id: ID, customer: ID): edfs__PublishResult! @edfs__natsPublish(subject: "orders.{{ args.region }}") }
 type edfs__PublishResult { success: Boolean! }

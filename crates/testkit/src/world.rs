@@ -7,6 +7,7 @@ use crate::client::FakeShard;
 use crate::hooks::{Current, Guard, OwnOrders};
 use crate::schema::supergraph;
 use crate::subgraph::FakeSubgraph;
+use engine::decode::Decode;
 use engine::outbox::{Member, MemberId, Overflow, Shard};
 use engine::port::Subgraph;
 use engine::snapshot::Provider;
@@ -296,6 +297,7 @@ fn snapshot(
         providers: vec![Provider {
             id: "default".into(),
             transport: Transport::Nats,
+            decode: Decode::Json,
             broker: Arc::new(BrokerHandle(broker.clone())),
         }],
         hooks: vec![Arc::new(OwnOrders), Arc::new(Guard), Arc::new(current.clone())],

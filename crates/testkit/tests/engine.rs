@@ -87,10 +87,14 @@ async fn bad_events_are_counted_and_the_subscription_lives() {
         (&format!(r#"{{"id":"{}"}}"#, "x".repeat(300)), "payload_too_large"),
     ];
     for (payload, reason) in table {
-        let before = bench.engine.metrics.events_dropped.count(&["default", reason]);
+        let before = bench.engine.metrics.events_dropped.count(&["memory", "default", reason]);
         bench.broker.send("orders.north", payload.to_owned().into());
         settle().await;
-        assert_eq!(bench.engine.metrics.events_dropped.count(&["default", reason]), before + 1, "{payload}");
+        assert_eq!(
+            bench.engine.metrics.events_dropped.count(&["memory", "default", reason]),
+            before + 1,
+            "{payload}"
+        );
         assert_eq!(bench.record(id).payloads.len(), 0, "{payload}");
     }
     bench.publish(order(1));

@@ -303,7 +303,7 @@ async fn what_a_source_lost_is_told_to_everyone_it_may_have_been_for() {
     bench.publish(order(1));
     settle().await;
     assert_eq!(bench.record(id).skipped, 7);
-    assert_eq!(bench.engine.metrics.events_dropped.count(&["default", "source_overflow"]), 7);
+    assert_eq!(bench.engine.metrics.events_dropped.count(&["memory", "default", "source_overflow"]), 7);
     assert_eq!(bench.numbers(id, "everyOrder"), [1]);
 }
 
@@ -375,7 +375,7 @@ async fn what_a_hook_makes_of_an_event_is_held_to_the_schema() {
             assert!(payload["errors"].is_array() && !told.contains("secret"), "{forged}: {told}");
         }
         assert!(bench.record(id).end.is_none(), "{forged}");
-        let dropped = bench.engine.metrics.events_dropped.count(&["default", "typename_unknown"]);
+        let dropped = bench.engine.metrics.events_dropped.count(&["memory", "default", "typename_unknown"]);
         let is_foreign = forged.get("__typename").is_some_and(|name| name != "Order");
         assert_eq!(dropped, if is_foreign { 2 } else { 0 }, "{forged}");
     }

@@ -158,7 +158,7 @@ impl<'a> Run<'a> {
         let outcome = match (field.arguments.fill(self.variables), self.publisher) {
             (Err(errors), _) => Err(errors),
             (Ok(arguments), Some(publisher)) => {
-                publisher.publish(&field.binding, arguments).await.map_err(|error| vec![error])
+                publisher.publish(field, arguments).await.map_err(|error| vec![error])
             }
             (Ok(_), None) => {
                 Err(vec![GraphqlError::new(Code::PublishFailed, "nothing can be published here")])

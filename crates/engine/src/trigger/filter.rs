@@ -1,11 +1,9 @@
 //! Finds who an event is for at a cost that follows the matches, not the subscribers.
 //! Owns the index over conditions; what a condition means is `graph::condition`, and this must always agree with it.
 
-use graph::Object;
-use graph::condition::Condition;
+use graph::condition::{Condition, Facts};
 use graph::scalar::{Scalar, ScalarKind};
 use indexmap::IndexMap;
-use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 
 /// Conditions by the values they ask for. Each is posted under the values of one of its `IN`s (its access path); an
@@ -85,10 +83,10 @@ impl<Id: Copy + Eq + Ord + std::hash::Hash> FilterIndex<Id> {
     }
 
     /// Everyone whose condition the event meets, in id order, each once.
-    pub(crate) fn select(&self, event: &Value) -> BTreeSet<Id> {
+    pub(crate) fn select(&self, event: &impl Facts) -> BTreeSet<Id> {
         let mut selected = self.everyone.clone();
         for ((path, kind), values) in &self.paths {
-            let Some(value) = look_up(event, path).and_then(|value| Scalar::of(value, *kind)) else {
+            let Some(value) = event.find(path).and_then(|value| Scalar::of(&value, *kind)) else {
                 continue;
             };
             for id in values.get(&value).into_iter().flatten() {
@@ -108,7 +106,7 @@ impl<Id: Copy + Eq + Ord + std::hash::Hash> FilterIndex<Id> {
 }
 
 impl Entry {
-    fn is_met(&self, event: &Value) -> bool {
+    fn is_met(&self, event: &impl Facts) -> bool {
         if self.access.as_ref().is_some_and(|access| access.exact) {
             return true;
         }
@@ -136,11 +134,6 @@ fn access(condition: &Condition) -> Option<Access> {
         }
         Condition::Not(_) => None,
     }
-}
-
-fn look_up<'v>(event: &'v Value, path: &[String]) -> Option<&'v Value> {
-    path.iter()
-        .try_fold(event, |value, name| value.as_object().and_then(|members: &Object| members.get(name)))
 }
 
 #[cfg(test)]

@@ -9,9 +9,8 @@ use crate::event::Event;
 use crate::identity::ShareKey;
 use crate::metrics::Metrics;
 use crate::outbox::{Member, MemberId, Shard, ShardId};
-use graph::condition::Condition;
+use graph::condition::{Condition, Facts};
 use indexmap::{IndexMap, IndexSet};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -247,7 +246,7 @@ impl Groups {
     }
 
     /// The cohorts an event is for.
-    pub(crate) fn select(&self, event: &Value) -> Vec<CohortId> {
+    pub(crate) fn select(&self, event: &impl Facts) -> Vec<CohortId> {
         self.index.select(event).into_iter().collect()
     }
 

@@ -133,7 +133,9 @@ impl Trigger {
                 provider: self.parts.provider.id.clone(),
                 subject: Arc::from("initial"),
                 position: Position::default(),
+                key: None,
                 headers: Arc::default(),
+                envelope: Arc::default(),
                 payload: Arc::new(payload),
             };
             group.pipeline.lead(Waiting { event, audience: audience.clone(), entity: None, pending: None });

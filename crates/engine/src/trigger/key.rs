@@ -1,7 +1,7 @@
 //! What names a trigger, and what a trigger asks of whoever keeps the list of them.
 //! Owns the names; the list itself is the registry's.
 
-use graph::events::{Stream, Transport};
+use graph::events::{Feed, Transport};
 use std::sync::Arc;
 
 /// What makes two subscriptions share one broker subscription. Never headers, never the field.
@@ -11,7 +11,7 @@ pub(crate) struct TriggerKey {
     pub(crate) provider: Arc<str>,
     /// Rendered, sorted, each once.
     pub(crate) subjects: Vec<String>,
-    pub(crate) stream: Option<Stream>,
+    pub(crate) feed: Feed,
     /// Which of the snapshot's hooks see the batches: they may differ by field.
     pub(crate) receivers: Vec<usize>,
     /// The schema generation whose hooks and brokers serve it.

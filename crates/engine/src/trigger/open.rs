@@ -19,7 +19,7 @@ impl Trigger {
     pub(super) fn open_after(&self, pause: Duration) -> BoxFuture<'static, Opened> {
         let subscribe = Subscribe {
             subjects: self.parts.key.subjects.clone(),
-            stream: self.parts.key.stream.clone(),
+            feed: self.parts.key.feed.clone(),
             batch_events_max: self.parts.limits.batch_events_max,
         };
         let (broker, patience) = (self.parts.provider.broker.clone(), self.parts.limits.broker_timeout);
@@ -45,7 +45,18 @@ impl Trigger {
             Err(error) => error,
         };
         let (provider, subjects) = (&*self.parts.provider.id, &self.parts.key.subjects);
-        tracing::warn!(provider, ?subjects, %error, "broker subscribe failed");
+        match error {
+            // The broker itself tells of an outage, once; a thousand triggers that wait for it have nothing to add.
+            BrokerError::Unavailable(_) => {
+                tracing::debug!(provider, ?subjects, %error, "broker subscribe waits");
+            }
+            BrokerError::Timeout | BrokerError::NoResponders | BrokerError::Failed(_)
+                if self.failures > 0 =>
+            {
+                tracing::debug!(provider, ?subjects, %error, "broker subscribe failed again");
+            }
+            _ => tracing::warn!(provider, ?subjects, %error, "broker subscribe failed"),
+        }
         if let BrokerError::Refused(_) = error {
             let message = format!("the event broker refused the subscription (provider `{provider}`)");
             return Some(End::Errors(vec![GraphqlError::new(Code::DownstreamServiceError, message)]));

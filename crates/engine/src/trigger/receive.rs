@@ -3,10 +3,12 @@
 
 use super::Receiver;
 use super::round::Recipe;
+use crate::decode::{Decode, Decoded, Undecoded};
 use crate::event::{Event, Message, Position};
 use crate::hook::fenced;
 use crate::metrics::Metrics;
 use crate::port::{Batch, Failure};
+use crate::snapshot::Provider;
 use graph::error::{Code, GraphqlError};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -18,40 +20,44 @@ const LOGGED_EVERY: u64 = 1_000;
 
 /// Counts and logs what is wrong with events.
 pub(crate) struct Faults {
-    provider: Arc<str>,
+    provider: Provider,
     metrics: Arc<Metrics>,
     seen: u64,
     /// By root field: whether the event under way can be that field's. A field's groups need one check.
     verdicts: HashMap<Arc<str>, bool>,
+    /// Shared by all events without one.
+    no_envelope: Arc<Value>,
 }
 
 type Token = (Position, Arc<()>);
 
 impl Faults {
-    pub(crate) fn new(provider: Arc<str>, metrics: Arc<Metrics>) -> Faults {
-        Faults { provider, metrics, seen: 0, verdicts: HashMap::new() }
+    pub(crate) fn new(provider: Provider, metrics: Arc<Metrics>) -> Faults {
+        Faults { provider, metrics, seen: 0, verdicts: HashMap::new(), no_envelope: Arc::default() }
     }
 
     /// Parses a batch. Each message, bad ones too, has a token for its ack.
     pub(crate) fn parse(&mut self, batch: Batch, bytes_max: usize) -> (Vec<(Event, Arc<()>)>, Vec<Token>) {
-        self.metrics.events_received.add(&[&self.provider], batch.len() as u64);
+        self.metrics.events_received.add(&self.provider.labels(), batch.len() as u64);
         let (mut events, mut tokens) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
         for message in batch {
             let token = Arc::new(());
             tokens.push((message.position, token.clone()));
-            match parse(&message, bytes_max) {
-                Ok(payload) => events.push((self.event(message, payload), token)),
-                Err((reason, detail)) => self.log(&message.subject, reason, &detail),
+            match parse(&message, self.provider.decode, bytes_max) {
+                Ok(decoded) => events.push((self.event(message, decoded), token)),
+                Err(Undecoded { reason, detail }) => self.log(&message.subject, reason, &detail),
             }
         }
         (events, tokens)
     }
 
-    fn event(&self, message: Message, payload: Value) -> Event {
+    fn event(&self, message: Message, Decoded { payload, envelope }: Decoded) -> Event {
         Event {
-            provider: self.provider.clone(),
+            provider: self.provider.id.clone(),
             subject: message.subject,
             position: message.position,
+            key: message.key,
+            envelope: if envelope.is_null() { self.no_envelope.clone() } else { Arc::new(envelope) },
             headers: Arc::new(message.headers),
             payload: Arc::new(payload),
         }
@@ -78,19 +84,16 @@ impl Faults {
     }
 
     pub(crate) fn count(&self, reason: &'static str) {
-        self.metrics.events_dropped.add(&[&self.provider, reason], 1);
+        let [family, provider] = self.provider.labels();
+        self.metrics.events_dropped.add(&[family, provider, reason], 1);
     }
 
     /// Messages that the source itself had to drop.
     pub(crate) fn count_lost(&mut self, lost: u64, subjects: &[String]) {
         if lost > 0 {
-            self.metrics.events_dropped.add(&[&self.provider, "source_overflow"], lost);
-            tracing::warn!(
-                provider = &*self.provider,
-                ?subjects,
-                lost,
-                "the source fell behind and lost events"
-            );
+            let [family, provider] = self.provider.labels();
+            self.metrics.events_dropped.add(&[family, provider, "source_overflow"], lost);
+            tracing::warn!(family, provider, ?subjects, lost, "the source fell behind and lost events");
         }
     }
 
@@ -98,36 +101,30 @@ impl Faults {
         self.count(reason);
         self.seen += 1;
         if self.seen <= LOGGED_FIRST || self.seen.is_multiple_of(LOGGED_EVERY) {
-            let (provider, bad) = (&*self.provider, self.seen);
-            tracing::warn!(provider, subject, reason, detail, bad, "bad event");
+            let ([family, provider], bad) = (self.provider.labels(), self.seen);
+            tracing::warn!(family, provider, subject, reason, detail, bad, "bad event");
         }
     }
 }
 
-fn parse(message: &Message, bytes_max: usize) -> Result<Value, (&'static str, String)> {
+fn parse(message: &Message, decode: Decode, bytes_max: usize) -> Result<Decoded, Undecoded> {
     let bytes = message.payload.len();
     if bytes > bytes_max {
-        return Err(("payload_too_large", format!("{bytes} bytes; limits.event_bytes_max is {bytes_max}")));
+        let detail = format!("{bytes} bytes; limits.event_bytes_max is {bytes_max}");
+        return Err(Undecoded { reason: "payload_too_large", detail });
     }
-    match serde_json::from_slice(&message.payload) {
-        Ok(payload @ Value::Object(_)) => Ok(payload),
-        Ok(Value::Null) => Err(("null_payload", "the payload is null".into())),
-        Ok(_) => Err(("not_an_object", "the payload is JSON, but no object".into())),
-        // Line and column, never the text: payloads stay out of logs.
-        Err(error) => {
-            Err(("invalid_json", format!("invalid JSON at line {}, column {}", error.line(), error.column())))
-        }
-    }
+    decode.decode(message)
 }
 
 /// A hook may put anything into an event, and what is no object is none.
-fn objects(mut events: Vec<Event>, provider: &str, metrics: &Metrics) -> Vec<Event> {
+fn objects(mut events: Vec<Event>, provider: &Provider, metrics: &Metrics) -> Vec<Event> {
     let given = events.len();
     events.retain(|event| event.payload.is_object());
     let dropped = given - events.len();
     if dropped > 0 {
-        metrics.events_dropped.add(&[provider, "not_an_object"], dropped as u64);
-        tracing::warn!(provider, dropped, "on_receive made events whose payload is no object");
+        let [family, provider] = provider.labels();
+        metrics.events_dropped.add(&[family, provider, "not_an_object"], dropped as u64);
+        tracing::warn!(family, provider, dropped, "on_receive made events whose payload is no object");
     }
     events
 }
@@ -139,11 +136,14 @@ pub(crate) type Received = Result<Vec<(Event, Arc<()>)>, GraphqlError>;
 pub(crate) async fn on_receive(
     receivers: Arc<Vec<Receiver>>,
     events: Vec<(Event, Arc<()>)>,
+    provider: Provider,
     metrics: Arc<Metrics>,
 ) -> Received {
     let (mut events, tokens): (Vec<Event>, Vec<Arc<()>>) = events.into_iter().unzip();
     for receiver in receivers.iter() {
-        let Some(provider) = events.first().map(|event| event.provider.clone()) else { break };
+        if events.is_empty() {
+            break;
+        }
         tracing::trace!(target: "way", step = "Hook::on_receive");
         let asked = async { receiver.hook.hook.on_receive(events.clone()).await };
         match fenced(&receiver.hook, "on_receive", receiver.timeout, &metrics, asked).await {
@@ -151,7 +151,8 @@ pub(crate) async fn on_receive(
             Err(fault) => match receiver.on_failure {
                 Failure::Pass => {}
                 Failure::Drop => {
-                    metrics.events_dropped.add(&[&provider, "hook_failed"], events.len() as u64);
+                    let [family, id] = provider.labels();
+                    metrics.events_dropped.add(&[family, id, "hook_failed"], events.len() as u64);
                     events.clear();
                 }
                 Failure::Close => return Err(GraphqlError::new(Code::SubscriptionRefused, fault.reason())),

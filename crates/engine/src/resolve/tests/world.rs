@@ -13,7 +13,6 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use graph::Object;
 use graph::error::{Code, GraphqlError};
-use graph::events::Binding;
 use graph::operation::Operation;
 use graph::supergraph::Supergraph;
 use serde_json::{Map, Value, json};
@@ -273,12 +272,12 @@ struct Press;
 impl Publisher for Press {
     fn publish<'a>(
         &'a self,
-        binding: &'a Binding,
+        field: &'a graph::plan::PublishField,
         arguments: Object,
     ) -> BoxFuture<'a, Result<Value, GraphqlError>> {
         Box::pin(async move {
             let arguments = Value::Object(arguments);
-            match (binding.field.as_str(), &arguments["order"]["id"]) {
+            match (field.binding.field.as_str(), &arguments["order"]["id"]) {
                 ("lookup", _) => Ok(json!({ "id": arguments["id"] })),
                 (_, id) if id == "13" => Err(GraphqlError::new(Code::PublishRefused, "unlucky")),
                 _ => Ok(json!({ "success": true })),

@@ -1,8 +1,9 @@
 //! The index equals the plain evaluator, whatever the conditions, the events and the history of joins and leaves.
 
 use super::*;
+use graph::Object;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn scalar() -> impl Strategy<Value = Value> {
     prop_oneof![
