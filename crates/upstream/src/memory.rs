@@ -12,6 +12,7 @@ use futures::future::join_all;
 use graph::template::SubjectRule;
 use inbox::{Inbox, Offer};
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -61,7 +62,8 @@ struct Registry {
 
 impl MemoryBroker {
     pub fn new(options: Options, metrics: &Metrics) -> MemoryBroker {
-        let metrics = metrics.provider(&options.id);
+        let metrics = metrics.provider("memory", &options.id);
+        metrics.up.store(true, Ordering::Relaxed);
         MemoryBroker { shared: Arc::new(Shared { options, registry: Mutex::default(), metrics }) }
     }
 
@@ -90,8 +92,9 @@ impl Shared {
         let mut registry = self.registry();
         registry.sequence += 1;
         let message = Message {
-            position: Position { partition: 0, sequence: registry.sequence },
+            position: Position { partition: 0, sequence: registry.sequence.into() },
             subject: Arc::from(outgoing.subject),
+            key: outgoing.key.map(Into::into),
             payload: outgoing.payload,
             headers: outgoing.headers,
         };

@@ -3,17 +3,19 @@
 
 use engine::exposition::Exposition;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The numbers of one provider. They only grow.
+/// The numbers of one provider. All but `up` only grow.
 #[derive(Debug, Default)]
 pub struct ProviderMetrics {
+    /// Whether the connection stands now.
+    pub up: AtomicBool,
     /// Connections made, the first one included.
     pub connections: AtomicU64,
     pub connection_losses: AtomicU64,
     pub messages_received: AtomicU64,
-    /// Messages lost because a source's bound was full.
+    /// Messages that no source could hand over: its bound was full, retention took them first, or they cannot be read.
     pub messages_dropped: AtomicU64,
     pub messages_published: AtomicU64,
 }
@@ -24,9 +26,12 @@ impl ProviderMetrics {
     }
 }
 
-/// The numbers of all providers; shared with each broker when it is made.
+/// The numbers of all providers, by family and id; shared with each broker when it is made.
 #[derive(Debug, Default)]
-pub struct Metrics(Mutex<BTreeMap<String, Arc<ProviderMetrics>>>);
+pub struct Metrics(Mutex<BTreeMap<(&'static str, String), Arc<ProviderMetrics>>>);
+
+/// What tells providers apart: ids are only unique within a family.
+const LABELS: [&str; 2] = ["family", "provider"];
 
 /// Name, help and reader of one counter.
 type Counter = (&'static str, &'static str, fn(&ProviderMetrics) -> &AtomicU64);
@@ -35,26 +40,32 @@ const COUNTERS: [Counter; 5] = [
     ("broker_connections", "Connections made to a provider.", |m| &m.connections),
     ("broker_connection_losses", "Connections to a provider that were lost.", |m| &m.connection_losses),
     ("broker_messages_received", "Messages that sources took from a provider.", |m| &m.messages_received),
-    ("broker_messages_dropped", "Messages lost with a source's bound full.", |m| &m.messages_dropped),
+    ("broker_messages_dropped", "Messages of a provider that no source could hand over.", |m| {
+        &m.messages_dropped
+    }),
     ("broker_messages_published", "Messages a provider has confirmed.", |m| &m.messages_published),
 ];
 
 impl Metrics {
-    /// The numbers of one provider; the same ones for the same id, so that they survive a reload.
-    pub fn provider(&self, id: &str) -> Arc<ProviderMetrics> {
+    /// The numbers of one provider; the same ones for the same name, so that they survive a reload.
+    pub fn provider(&self, family: &'static str, id: &str) -> Arc<ProviderMetrics> {
         let mut providers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(providers.entry(id.to_owned()).or_default())
+        Arc::clone(providers.entry((family, id.to_owned())).or_default())
     }
 
     /// The room's metrics in Prometheus text form.
     pub fn render(&self) -> String {
         let providers = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut text = Exposition::default();
+        let labelled = |read: &dyn Fn(&ProviderMetrics) -> u64| -> Vec<(Vec<String>, u64)> {
+            let samples = providers.iter();
+            samples.map(|((family, id), m)| (vec![(*family).to_owned(), id.clone()], read(m))).collect()
+        };
+        let up = labelled(&|metrics| u64::from(metrics.up.load(Ordering::Relaxed)));
+        text.gauges("broker_up", "Whether the connection to a provider stands.", &LABELS, up);
         for (name, about, read) in COUNTERS {
-            let counts = providers
-                .iter()
-                .map(|(id, metrics)| (vec![id.clone()], read(metrics).load(Ordering::Relaxed)));
-            text.labelled(name, about, &["provider"], counts);
+            let counts = labelled(&|metrics| read(metrics).load(Ordering::Relaxed));
+            text.labelled(name, about, &LABELS, counts);
         }
         text.into_text()
     }

@@ -11,6 +11,7 @@ pub(crate) const RULE: SubjectRule = SubjectRule {
     noun: "subject",
     forbidden: &['.', '*', '>'],
     reserved: &["$", "_INBOX"],
+    words_only: false,
     subject_bytes_max: 1_024,
 };
 

@@ -4,6 +4,7 @@
 use super::*;
 use bytes::Bytes;
 use futures::FutureExt;
+use graph::events::Feed;
 use proptest::prelude::*;
 
 fn broker(source_messages_max: usize) -> MemoryBroker {
@@ -12,12 +13,15 @@ fn broker(source_messages_max: usize) -> MemoryBroker {
 
 async fn source(broker: &MemoryBroker, subjects: &[&str]) -> Box<dyn Source> {
     let subjects = subjects.iter().map(|s| (*s).to_owned()).collect();
-    broker.subscribe(Subscribe { subjects, stream: None, batch_events_max: 4 }).await.expect("subscribes")
+    broker
+        .subscribe(Subscribe { subjects, feed: Feed::Plain, batch_events_max: 4 })
+        .await
+        .expect("subscribes")
 }
 
 fn outgoing(subject: &str, payload: &str) -> Outgoing {
     let payload = Bytes::copy_from_slice(payload.as_bytes());
-    Outgoing { subject: subject.into(), payload, headers: vec![("k".into(), "v".into())] }
+    Outgoing { headers: vec![("k".into(), "v".into())], ..Outgoing::new(subject, payload) }
 }
 
 fn ready(source: &mut Box<dyn Source>) -> Vec<Message> {
@@ -92,7 +96,7 @@ async fn carries_subject_headers_and_position() {
 async fn refuses_bad_subjects() {
     let broker = broker(10);
     for subject in ["", "a..b", "a b", "a.>.b"] {
-        let subscribe = Subscribe { subjects: vec![subject.into()], stream: None, batch_events_max: 1 };
+        let subscribe = Subscribe { subjects: vec![subject.into()], feed: Feed::Plain, batch_events_max: 1 };
         assert!(matches!(broker.subscribe(subscribe).await, Err(BrokerError::Refused(_))), "{subject:?}");
     }
     for subject in ["", "a.*", ">", "a\nb"] {
@@ -208,6 +212,6 @@ async fn concurrent_publishers_keep_one_order_for_all_sources() {
     for publisher in publishers {
         publisher.await.expect("publishes");
     }
-    assert_eq!(seen[0], (1..=1_000).collect::<Vec<u64>>());
+    assert_eq!(seen[0], (1..=1_000).collect::<Vec<u128>>());
     assert_eq!(seen[0], seen[1]);
 }
