@@ -1,20 +1,31 @@
-//! Core NATS: subscriptions, publishing, and a connection that is lost and found without anybody's help.
-//! Owns the broker's plug and its bounds. JetStream streams are refused here until they are built.
+//! NATS: core subscriptions, JetStream streams, publishing, requests, and a connection that is lost and found
+//! without anybody's help. Owns the broker's plug; never reads a payload.
 
 mod connect;
+mod jetstream;
 mod link;
+mod options;
+mod signals;
 mod source;
+mod unverified;
+
+pub use options::{Authentication, Options, Tls};
 
 use crate::metrics::{Metrics, ProviderMetrics};
+use crate::options::OptionsError;
+use crate::queue::Bounds;
 use crate::subject;
 use async_nats::HeaderMap;
 use async_nats::client::PublishErrorKind;
 use async_trait::async_trait;
+use bytes::Bytes;
 use engine::port::{Broker, BrokerError, BrokerStatus, Outgoing, Source, Subscribe};
 use futures::StreamExt;
+use graph::events::Feed;
 use graph::template::SubjectRule;
+use jetstream::JetStream;
 use link::{Link, Unconfirmed};
-use std::path::PathBuf;
+use signals::{Deed, Denial};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -22,114 +33,47 @@ use tokio::time::{Instant, timeout_at};
 /// How long a publish waits for a connection that is away: a reconnect is ridden out, an outage is told of at once.
 const RECONNECT_PATIENCE: Duration = Duration::from_secs(1);
 
-/// How to reach one NATS provider, and its bounds.
-pub struct Options {
-    /// The provider's id, for logs and metrics.
-    pub id: String,
-    /// `nats://host:port` or `tls://host:port`; one that answers is enough.
-    pub urls: Vec<String>,
-    pub authentication: Option<Authentication>,
-    pub tls: Option<Tls>,
-    /// `broker_timeout` of the limits: a publish or subscribe that the server has not confirmed by then
-    /// fails.
-    pub timeout: Duration,
-    /// One attempt to connect.
-    pub connect_timeout: Duration,
-    /// A server that leaves two of these unanswered is given up and another one is tried.
-    pub ping_interval: Duration,
-    /// Commands waiting for the connection's task.
-    pub commands_max: usize,
-    /// Messages one source may have waiting; more are dropped, counted and told. Core NATS cannot be asked
-    /// to wait.
-    pub source_messages_max: usize,
-    /// Bytes one source may have waiting.
-    pub source_bytes_max: usize,
-}
-
-impl Options {
-    pub fn new(id: impl Into<String>, urls: Vec<String>) -> Options {
-        Options {
-            id: id.into(),
-            urls,
-            authentication: None,
-            tls: None,
-            timeout: Duration::from_secs(10),
-            connect_timeout: Duration::from_secs(5),
-            ping_interval: Duration::from_secs(10),
-            commands_max: 2_048,
-            source_messages_max: 65_536,
-            source_bytes_max: 64 << 20,
-        }
-    }
-}
-
-/// Who we are to the server. The texts are secrets: they are never logged.
-pub enum Authentication {
-    Token(String),
-    UserPassword {
-        user: String,
-        password: String,
-    },
-    /// The text of a `.creds` file.
-    Credentials(String),
-    /// The seed of a user nkey, `SU…`.
-    Nkey(String),
-}
-
-/// TLS to the server. Also used without these options when a URL says `tls://` or the server demands it.
-#[derive(Debug, Clone, Default)]
-pub struct Tls {
-    /// PEM; without it the platform's certificates are trusted.
-    pub ca_file: Option<PathBuf>,
-    /// PEM; for mutual TLS, together with `key_file`.
-    pub cert_file: Option<PathBuf>,
-    pub key_file: Option<PathBuf>,
-    /// The server speaks TLS from the first byte (`handshake_first` of its configuration).
-    pub handshake_first: bool,
-}
-
-/// Options that can never work: told at start, with the setting to mend.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("nats provider `{provider}`: {problem}")]
-pub struct OptionsError {
-    pub provider: String,
-    pub problem: String,
-}
-
 /// One connection to a NATS server or cluster, shared by all its sources and publishers.
 pub struct NatsBroker {
     link: Arc<Link>,
+    jetstream: JetStream,
     timeout: Duration,
-    bounds: source::Bounds,
+    request_timeout: Duration,
+    bounds: Bounds,
 }
 
 impl NatsBroker {
     /// Starts connecting and returns at once; a server that is away is waited for in the background, for
     /// ever. Fails only on options that no server could make right. Needs a tokio runtime.
     pub async fn connect(options: Options, metrics: &Metrics) -> Result<NatsBroker, OptionsError> {
-        let bounds = source::Bounds {
-            messages_max: options.source_messages_max.max(1),
-            bytes_max: options.source_bytes_max,
-        };
+        let bounds =
+            Bounds { messages_max: options.source_messages_max.max(1), bytes_max: options.source_bytes_max };
         // The engine waits as long itself; a little earlier, the reason is heard and not just the silence.
         let timeout = options.timeout.mul_f32(0.95);
-        let metrics = metrics.provider(&options.id);
-        let link = Arc::new(connect::connect(options, metrics).await?);
-        Ok(NatsBroker { link, timeout, bounds })
+        let request_timeout = options.request_timeout.unwrap_or(options.timeout);
+        let metrics = metrics.provider("nats", &options.id);
+        let link = connect::connect(&options, metrics).await?;
+        let jetstream = JetStream::new(Arc::clone(&link), &options, timeout);
+        Ok(NatsBroker { link, jetstream, timeout, request_timeout, bounds })
     }
 
     async fn open(&self, subscribe: &Subscribe) -> Result<Box<dyn Source>, BrokerError> {
         // Waiting before the subscription is asked for keeps commands from piling up in front of a dead
         // connection.
         self.link.connected().await;
-        let mut denials = self.link.denials();
+        if let Feed::Stream(stream) = &subscribe.feed {
+            return self.jetstream.subscribe(stream, subscribe, self.bounds).await;
+        }
+        let (mut denials, doubts) = (self.link.denials(), self.link.doubts());
+        let awaiting = self.link.await_denials(&subscribe.subjects);
         let mut subscribers = Vec::with_capacity(subscribe.subjects.len());
         for subject in &subscribe.subjects {
             let subscriber = self.link.client().subscribe(subject.clone()).await;
             subscribers.push(subscriber.map_err(|error| BrokerError::Refused(error.to_string()))?);
         }
         loop {
-            match self.link.confirm(&mut denials, &subscribe.subjects).await {
+            let is_ours = |denial: &Denial| denial.concerns(Deed::Subscribe, &subscribe.subjects);
+            match self.link.confirm(&mut denials, is_ours).await {
                 Ok(()) => break,
                 Err(Unconfirmed::Denied(reason)) => return Err(BrokerError::Refused(reason)),
                 // The client renews its subscriptions by itself; only the confirmation has to be asked for
@@ -137,7 +81,8 @@ impl NatsBroker {
                 Err(Unconfirmed::Lost) => self.link.connected().await,
             }
         }
-        let pump = source::Pump::new(Arc::clone(&self.link), subscribe.subjects.clone(), denials);
+        drop(awaiting);
+        let pump = source::Pump::new(Arc::clone(&self.link), subscribe.subjects.clone(), denials, doubts);
         let streams = subscribers.into_iter().map(StreamExt::boxed).collect();
         Ok(pump.start(streams, self.bounds, subscribe.batch_events_max.max(1)))
     }
@@ -155,14 +100,28 @@ impl NatsBroker {
             PublishErrorKind::Send => BrokerError::Unavailable(self.link.reason()),
             _ => BrokerError::Refused(error.to_string()),
         })?;
-        match self.link.confirm(&mut denials, &[message.subject]).await {
+        let subjects = [message.subject];
+        let is_ours = |denial: &Denial| denial.concerns(Deed::Publish, &subjects);
+        match self.link.confirm(&mut denials, is_ours).await {
             Ok(()) => Ok(()),
             Err(Unconfirmed::Denied(reason)) => Err(BrokerError::Refused(reason)),
-            Err(Unconfirmed::Lost) => Err(BrokerError::Unavailable(format!(
-                "{}; it broke before the server confirmed, so the message may or may not have arrived",
-                self.link.reason()
-            ))),
+            Err(Unconfirmed::Lost) => Err(BrokerError::Unavailable(self.link.broken())),
         }
+    }
+
+    /// Does the work once there is a connection, both within `bound`. Nothing is handed to the client while it
+    /// has none: it would send it whenever one returns, long after the sender was told that it failed.
+    async fn within<T>(
+        &self,
+        bound: Duration,
+        work: impl Future<Output = Result<T, BrokerError>>,
+    ) -> Result<T, BrokerError> {
+        let deadline = Instant::now() + bound;
+        let patience = deadline.min(Instant::now() + RECONNECT_PATIENCE);
+        if timeout_at(patience, self.link.connected()).await.is_err() {
+            return Err(BrokerError::Unavailable(self.link.reason()));
+        }
+        timeout_at(deadline, work).await.unwrap_or(Err(BrokerError::Timeout))
     }
 }
 
@@ -174,12 +133,8 @@ impl Broker for NatsBroker {
 
     async fn subscribe(&self, subscribe: Subscribe) -> Result<Box<dyn Source>, BrokerError> {
         subscribe.subjects.iter().try_for_each(|subject| subject::check_pattern(subject))?;
-        if let Some(stream) = &subscribe.stream {
-            return Err(BrokerError::Refused(format!(
-                "JetStream is not supported yet: remove `streamConfiguration` (stream `{}`, consumer `{}`) \
-                 from the field, or name a `memory` provider in `providerId`",
-                stream.stream_name, stream.consumer_name
-            )));
+        if let Feed::Stream(stream) = &subscribe.feed {
+            jetstream::check_names(stream)?;
         }
         match tokio::time::timeout(self.timeout, self.open(&subscribe)).await {
             Ok(opened) => opened,
@@ -190,21 +145,47 @@ impl Broker for NatsBroker {
 
     async fn publish(&self, message: Outgoing) -> Result<(), BrokerError> {
         subject::check_literal(&message.subject)?;
-        let deadline = Instant::now() + self.timeout;
-        // Nothing is handed to the client while it has no connection: it would send it whenever one
-        // returns, long after the publisher was told that it failed.
-        let patience = deadline.min(Instant::now() + RECONNECT_PATIENCE);
-        if timeout_at(patience, self.link.connected()).await.is_err() {
-            return Err(BrokerError::Unavailable(self.link.reason()));
+        match message.feed.clone() {
+            Feed::Stream(stream) => {
+                jetstream::check_names(&stream)?;
+                self.within(self.timeout, self.jetstream.publish(&stream, message)).await?;
+            }
+            _ => self.within(self.timeout, self.send(message)).await?,
         }
-        let sent = timeout_at(deadline, self.send(message)).await;
-        sent.unwrap_or(Err(BrokerError::Timeout))?;
         ProviderMetrics::grow(&self.link.metrics().messages_published, 1);
         Ok(())
     }
 
+    async fn request(&self, message: Outgoing) -> Result<Bytes, BrokerError> {
+        subject::check_literal(&message.subject)?;
+        let headers = headers(message.headers)?;
+        let asked = self.link.ask(&message.subject, headers, message.payload);
+        let answer = self.within(self.request_timeout, asked).await?;
+        match answer.headers.as_ref().and_then(refusal) {
+            Some(text) => Err(BrokerError::Failed(text)),
+            None => Ok(answer.payload),
+        }
+    }
+
     fn status(&self) -> BrokerStatus {
-        if self.link.is_up() { BrokerStatus::Up } else { BrokerStatus::Down { reason: self.link.reason() } }
+        self.link.status()
+    }
+
+    async fn close(&self) {
+        self.jetstream.close().await;
+    }
+}
+
+/// What a NATS micro endpoint says when it failed.
+fn refusal(headers: &HeaderMap) -> Option<String> {
+    let [code, text] = ["Nats-Service-Error-Code", "Nats-Service-Error"].map(|name| headers.get(name));
+    match (code, text) {
+        (None, None) => None,
+        (code, text) => {
+            let text = text.map_or("no reason given", |text| text.as_str());
+            let code = code.map_or("none", |code| code.as_str());
+            Some(format!("{text} (code {code})"))
+        }
     }
 }
 

@@ -1,50 +1,28 @@
-//! The state of one NATS connection: up or down and why, what the server denied, and proof that it has what
-//! we sent. Owns the log lines on loss and return; never holds a message.
+//! One NATS connection as the rest of this folder uses it: whether it stands, proof that the server has what
+//! we sent, and questions with their answers. Owns the client; never holds a message.
 
+use super::signals::{Awaiting, Deed, Denial, Denials, Signals};
+use crate::health::Health;
 use crate::metrics::ProviderMetrics;
+use async_nats::client::RequestErrorKind;
 use async_nats::connection::State;
-use async_nats::{Client, ClientError, Event, ServerError};
+use async_nats::{Client, HeaderMap, Request};
 use bytes::Bytes;
+use engine::port::{BrokerError, BrokerStatus};
 use futures::StreamExt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 /// The client's event queue (128) drops what it cannot hold, so a waiter also asks the state itself now and
 /// then.
 const STATE_RECHECK: Duration = Duration::from_millis(250);
-/// Denials waiting for one reader. They are rare, and each is answered by one reader at most.
-const DENIALS_MAX: usize = 256;
 /// How long a denial may be behind the echo that follows it; seen: 0.03 ms.
 const DENIAL_GRACE: Duration = Duration::from_millis(20);
 
-/// What the server denied, from now on.
-pub(super) type Denials = broadcast::Receiver<Denial>;
-
-/// A subject the server would not let us use, as its error says.
-#[derive(Debug, Clone)]
-pub(super) struct Denial {
-    subject: String,
-    text: String,
-}
-
-impl Denial {
-    /// Reads `Permissions Violation for Publish to "a.b"` and its sibling for subscriptions.
-    fn parse(text: &str) -> Option<Denial> {
-        let rest = text.trim_matches('\'').strip_prefix("Permissions Violation for ")?;
-        let subject = rest.split('"').nth(1)?;
-        Some(Denial {
-            subject: subject.to_owned(),
-            text: format!("the server's permissions forbid it: {rest}"),
-        })
-    }
-
-    /// The text for the operator, if one of these subjects was denied.
-    pub(super) fn concerns(&self, subjects: &[String]) -> Option<String> {
-        subjects.contains(&self.subject).then(|| self.text.clone())
-    }
-}
+/// Each probe may bring three denials, with its echo's, and the client's event queue holds 128.
+const PROBES_MAX: usize = 32;
 
 /// Why the server did not confirm.
 #[derive(Debug)]
@@ -54,127 +32,29 @@ pub(super) enum Unconfirmed {
     Lost,
 }
 
-/// What the client's events say about the connection.
-pub(super) struct Health {
-    provider: String,
-    servers: String,
-    metrics: Arc<ProviderMetrics>,
-    /// Wakes those who wait for the connection.
-    turns: watch::Sender<()>,
-    /// Counts losses, so that a waiter sees one that is already mended.
-    losses: watch::Sender<u64>,
-    denials: broadcast::Sender<Denial>,
-    fault: Mutex<Option<String>>,
-    told_down: AtomicBool,
-    slow_consumer_events: AtomicU64,
-    /// The server has denied something before.
-    restricted: AtomicBool,
-    closed: Arc<AtomicBool>,
-}
-
-impl Health {
-    pub(super) fn new(provider: &str, servers: String, metrics: Arc<ProviderMetrics>) -> Health {
-        Health {
-            provider: provider.to_owned(),
-            servers,
-            metrics,
-            turns: watch::Sender::new(()),
-            losses: watch::Sender::new(0),
-            denials: broadcast::Sender::new(DENIALS_MAX),
-            fault: Mutex::default(),
-            told_down: AtomicBool::new(false),
-            slow_consumer_events: AtomicU64::new(0),
-            restricted: AtomicBool::new(false),
-            closed: Arc::default(),
-        }
-    }
-
-    pub(super) fn closed(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.closed)
-    }
-
-    pub(super) fn observe(&self, event: Event) {
-        match event {
-            Event::Connected => self.connected(),
-            Event::Disconnected => {
-                ProviderMetrics::grow(&self.metrics.connection_losses, 1);
-                self.losses.send_modify(|losses| *losses += 1);
-                self.down("the connection was lost");
-            }
-            // The client keeps what the system said to itself.
-            Event::ClientError(ClientError::Other(text)) if text == "IO error" => {
-                self.down("nothing answers at that address");
-            }
-            Event::ClientError(ClientError::Other(text)) => self.down(&text),
-            Event::ClientError(error) => self.down(&error.to_string()),
-            Event::ServerError(ServerError::AuthorizationViolation) => self.down("authorization violation"),
-            Event::ServerError(ServerError::Other(text)) => self.server_error(&text),
-            Event::ServerError(ServerError::SlowConsumer(_)) | Event::SlowConsumer(_) => self.slow_consumer(),
-            Event::LameDuckMode => {
-                tracing::info!(provider = self.provider, "the nats server is about to stop");
-            }
-            Event::Draining | Event::Closed => {}
-        }
-    }
-
-    fn connected(&self) {
-        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        ProviderMetrics::grow(&self.metrics.connections, 1);
-        self.turns.send_replace(());
-        let returned = self.told_down.swap(false, Ordering::Relaxed);
-        let text = if returned { "nats is back: subscriptions are renewed" } else { "connected to nats" };
-        tracing::info!(provider = self.provider, servers = self.servers, "{text}");
-    }
-
-    /// Notes the reason, and logs the first one of each outage.
-    fn down(&self, reason: &str) {
-        if self.closed.load(Ordering::Relaxed) {
-            return;
-        }
-        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
-        if !self.told_down.swap(true, Ordering::Relaxed) {
-            tracing::warn!(
-                provider = self.provider,
-                servers = self.servers,
-                reason,
-                "no connection to nats: subscribers stay and get no events until it returns; trying on. \
-                 Check that the server runs, that `url` names it, and its authentication and TLS settings"
-            );
-        }
-    }
-
-    fn server_error(&self, text: &str) {
-        tracing::warn!(provider = self.provider, error = text, "the nats server refused something");
-        if let Some(denial) = Denial::parse(text) {
-            self.restricted.store(true, Ordering::Relaxed);
-            // Nobody waits for it: the log line is all there is to do.
-            drop(self.denials.send(denial));
-        }
-    }
-
-    /// async-nats itself dropped a message; see `SUBSCRIPTION_CAPACITY`.
-    fn slow_consumer(&self) {
-        ProviderMetrics::grow(&self.metrics.messages_dropped, 1);
-        let count = self.slow_consumer_events.fetch_add(1, Ordering::Relaxed) + 1;
-        if count.is_power_of_two() {
-            tracing::error!(
-                provider = self.provider,
-                count,
-                "the nats client lost messages: no CPU to read them"
-            );
-        }
-    }
-}
-
 /// A NATS client and what is known about its connection.
 pub(super) struct Link {
     client: Client,
-    health: Arc<Health>,
+    signals: Arc<Signals>,
+    /// Subjects that may be probed at once.
+    probes: Semaphore,
 }
 
 impl Link {
-    pub(super) fn new(client: Client, health: Arc<Health>) -> Link {
-        Link { client, health }
+    /// Starts the task that looks at the client now and then, until the link is dropped.
+    pub(super) fn new(client: Client, signals: Arc<Signals>) -> Arc<Link> {
+        let link = Arc::new(Link { client, signals, probes: Semaphore::new(PROBES_MAX) });
+        let weak = Arc::downgrade(&link);
+        link.signals.attend(move || weak.upgrade().is_some_and(|link| link.is_up()));
+        let weak = Arc::downgrade(&link);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(STATE_RECHECK).await;
+                let Some(link) = weak.upgrade() else { return };
+                link.signals.check(link.is_up());
+            }
+        });
+        link
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -182,38 +62,77 @@ impl Link {
     }
 
     pub(super) fn provider(&self) -> &str {
-        &self.health.provider
+        self.signals.health.provider()
     }
 
-    pub(super) fn metrics(&self) -> &ProviderMetrics {
-        &self.health.metrics
+    pub(super) fn metrics(&self) -> Arc<ProviderMetrics> {
+        Arc::clone(&self.signals.metrics)
     }
 
     pub(super) fn denials(&self) -> Denials {
-        self.health.denials.subscribe()
+        self.signals.denials.subscribe()
     }
 
+    /// Whoever subscribes holds this until it is confirmed.
+    pub(super) fn await_denials(&self, subjects: &[String]) -> Awaiting {
+        self.signals.await_denials(subjects)
+    }
+
+    /// Changes when sources should `probe`.
+    pub(super) fn doubts(&self) -> watch::Receiver<u64> {
+        self.signals.doubts.subscribe()
+    }
+
+    pub(super) fn health(&self) -> &Health {
+        &self.signals.health
+    }
+
+    /// Finds out whether the server would still let these be subscribed to: it tells a denial once, and the client
+    /// loses what it cannot hold of many at once. What a probe is sent goes nowhere.
+    pub(super) async fn probe(&self, subjects: &[String]) -> Result<(), Unconfirmed> {
+        for subjects in subjects.chunks(PROBES_MAX) {
+            let count = u32::try_from(subjects.len()).expect("a chunk is small");
+            let _permits = self.probes.acquire_many(count).await.expect("the semaphore is never closed");
+            let (mut denials, _awaiting) = (self.denials(), self.await_denials(subjects));
+            for subject in subjects {
+                let probe = self.client.subscribe(subject.clone()).await;
+                drop(probe.map_err(|_| Unconfirmed::Lost)?);
+            }
+            self.confirm(&mut denials, |denial| denial.concerns(Deed::Subscribe, subjects)).await?;
+        }
+        Ok(())
+    }
+
+    /// Changes with each loss of the connection from now on.
+    pub(super) fn losses(&self) -> watch::Receiver<u64> {
+        self.signals.losses.subscribe()
+    }
+
+    /// Asks the client itself, which knows before its events tell.
     pub(super) fn is_up(&self) -> bool {
         self.client.connection_state() == State::Connected
     }
 
     /// Why the connection is down, for the operator; holds no secret.
     pub(super) fn reason(&self) -> String {
-        let fault = self.health.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        let fault = fault.as_deref().unwrap_or("not connected yet");
-        format!("no connection to {} ({fault})", self.health.servers)
+        self.signals.health.reason()
+    }
+
+    pub(super) fn status(&self) -> BrokerStatus {
+        if self.is_up() { BrokerStatus::Up } else { BrokerStatus::Down { reason: self.reason() } }
     }
 
     /// Waits until the connection stands.
     pub(super) async fn connected(&self) {
-        let mut turns = self.health.turns.subscribe();
+        let mut turns = self.signals.turns.subscribe();
         while !self.is_up() {
             // Either outcome means: look again.
             drop(tokio::time::timeout(STATE_RECHECK, turns.changed()).await);
         }
     }
 
-    /// Returns once the server has everything sent before the call, or says what it denied of it.
+    /// Returns once the server has everything sent before the call, or says what it denied of it; `is_ours` knows
+    /// what that can be.
     ///
     /// The client hears of a denial through another task than of the echo that follows it on the wire, so
     /// the echo may be seen first. Where an account is known to be restricted the denial is waited for.
@@ -222,58 +141,114 @@ impl Link {
     pub(super) async fn confirm(
         &self,
         denials: &mut Denials,
-        subjects: &[String],
+        is_ours: impl Fn(&Denial) -> bool,
     ) -> Result<(), Unconfirmed> {
-        self.echo(denials, subjects).await?;
-        if !self.health.restricted.load(Ordering::Relaxed) {
+        self.echo(denials, &is_ours).await?;
+        if !self.signals.is_restricted() {
             return Ok(());
         }
-        let denied = async {
-            loop {
-                match denials.recv().await.map(|denial| denial.concerns(subjects)) {
-                    Ok(Some(reason)) => return Err(Unconfirmed::Denied(reason)),
-                    Ok(None) | Err(broadcast::error::RecvError::Lagged(_)) => {}
-                    Err(broadcast::error::RecvError::Closed) => return Err(Unconfirmed::Lost),
-                }
-            }
-        };
+        let judge = |denial: Denial| is_ours(&denial).then(|| Err(denied(&denial)));
+        let denied = self.unless(denials, judge, std::future::pending());
         tokio::time::timeout(DENIAL_GRACE, denied).await.unwrap_or(Ok(()))
     }
 
     /// The server handles one connection's commands in order, so a message to ourselves comes back after
     /// them. (The client's `flush` only empties our side of the socket.) Whatever the account may do, there
     /// is an answer: the message, or a denial of its own subject.
-    async fn echo(&self, denials: &mut Denials, subjects: &[String]) -> Result<(), Unconfirmed> {
-        let mut losses = self.health.losses.subscribe();
+    async fn echo(
+        &self,
+        denials: &mut Denials,
+        is_ours: impl Fn(&Denial) -> bool,
+    ) -> Result<(), Unconfirmed> {
         let inbox = self.client.new_inbox();
-        let mut echo = self.client.subscribe(inbox.clone()).await.map_err(|_| Unconfirmed::Lost)?;
-        // Lets the server forget the echo's subscription as it delivers.
-        echo.unsubscribe_after(1).await.map_err(|_| Unconfirmed::Lost)?;
-        self.client.publish(inbox.clone(), Bytes::new()).await.map_err(|_| Unconfirmed::Lost)?;
-        let inbox = [inbox];
+        let ours = [inbox.clone()];
+        let judge = |denial: Denial| {
+            let is_echo = [Deed::Publish, Deed::Subscribe].iter().any(|deed| denial.concerns(*deed, &ours));
+            if is_echo { Some(Ok(())) } else { is_ours(&denial).then(|| Err(denied(&denial))) }
+        };
+        let echoed = async {
+            let mut echo = self.client.subscribe(inbox.clone()).await.map_err(|_| Unconfirmed::Lost)?;
+            // Lets the server forget the echo's subscription as it delivers.
+            echo.unsubscribe_after(1).await.map_err(|_| Unconfirmed::Lost)?;
+            self.client.publish(inbox, Bytes::new()).await.map_err(|_| Unconfirmed::Lost)?;
+            echo.next().await.map(drop).ok_or(Unconfirmed::Lost)
+        };
+        self.unless(denials, judge, echoed).await
+    }
+
+    /// Asks on a subject and waits for the answer, for as long as the connection lasts. The answer has an inbox of its
+    /// own: the client's shared one keeps for ever what was never answered.
+    pub(super) async fn ask(
+        &self,
+        subject: &str,
+        headers: HeaderMap,
+        payload: Bytes,
+    ) -> Result<async_nats::Message, BrokerError> {
+        let mut denials = self.denials();
+        let inboxes = [self.client.new_inbox()];
+        let subjects = [subject.to_owned()];
+        let mut request = Request::new().payload(payload).timeout(None).inbox(inboxes[0].clone());
+        if !headers.is_empty() {
+            request = request.headers(headers);
+        }
+        let judge = |denial: Denial| {
+            let is_ours =
+                denial.concerns(Deed::Publish, &subjects) || denial.concerns(Deed::Subscribe, &inboxes);
+            is_ours.then(|| Err(denied(&denial)))
+        };
+        let asked = async { Ok(self.client.send_request(subject.to_owned(), request).await) };
+        let answer =
+            self.unless(&mut denials, judge, asked).await.map_err(|unconfirmed| match unconfirmed {
+                Unconfirmed::Denied(text) => BrokerError::Refused(text),
+                Unconfirmed::Lost => BrokerError::Unavailable(self.broken()),
+            })?;
+        answer.map_err(|error| match error.kind() {
+            RequestErrorKind::NoResponders => BrokerError::NoResponders,
+            RequestErrorKind::TimedOut => BrokerError::Timeout,
+            RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded => {
+                BrokerError::Refused(error.to_string())
+            }
+            RequestErrorKind::Other => BrokerError::Unavailable(self.broken()),
+        })
+    }
+
+    /// What is said of a message whose confirmation never came.
+    pub(super) fn broken(&self) -> String {
+        let reason = self.reason();
+        format!("{reason}; it broke before the server confirmed, so the message may or may not have arrived")
+    }
+
+    /// Does the work unless the connection is lost first, or a denial has something to say to it.
+    async fn unless<T>(
+        &self,
+        denials: &mut Denials,
+        judge: impl Fn(Denial) -> Option<Result<T, Unconfirmed>>,
+        work: impl Future<Output = Result<T, Unconfirmed>>,
+    ) -> Result<T, Unconfirmed> {
+        let mut losses = self.losses();
+        let mut work = std::pin::pin!(work);
         loop {
             tokio::select! {
-                // In this order: a denial that is there precedes the echo that is there.
+                // In this order: a denial that is there precedes the answer that is there.
                 biased;
-                denial = denials.recv() => match denial {
-                    Ok(denial) if denial.concerns(&inbox).is_some() => return Ok(()),
-                    Ok(denial) => {
-                        if let Some(reason) = denial.concerns(subjects) {
-                            return Err(Unconfirmed::Denied(reason));
-                        }
-                    }
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                denial = denials.recv() => match denial.map(&judge) {
+                    Ok(Some(outcome)) => return outcome,
+                    Ok(None) | Err(broadcast::error::RecvError::Lagged(_)) => {}
                     Err(broadcast::error::RecvError::Closed) => return Err(Unconfirmed::Lost),
                 },
                 _ = losses.changed() => return Err(Unconfirmed::Lost),
-                answer = echo.next() => return answer.map(drop).ok_or(Unconfirmed::Lost),
+                outcome = &mut work => return outcome,
             }
         }
     }
 }
 
+fn denied(denial: &Denial) -> Unconfirmed {
+    Unconfirmed::Denied(denial.text().to_owned())
+}
+
 impl Drop for Link {
     fn drop(&mut self) {
-        self.health.closed.store(true, Ordering::Relaxed);
+        self.signals.closed().store(true, Ordering::Relaxed);
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Server {
     port: u16,
     monitor_port: u16,
     config: Option<PathBuf>,
+    /// Where JetStream keeps its streams, if it is on.
+    store: Option<PathBuf>,
     child: Option<Child>,
 }
 
@@ -30,7 +32,7 @@ impl Server {
             return None;
         };
         let [port, monitor_port] = [free_port(), free_port()];
-        Some(Server { program, port, monitor_port, config: None, child: None })
+        Some(Server { program, port, monitor_port, config: None, store: None, child: None })
     }
 
     pub(super) async fn start(test: &str) -> Option<Server> {
@@ -41,11 +43,28 @@ impl Server {
 
     pub(super) async fn start_with(test: &str, config: &str) -> Option<Server> {
         let mut server = Server::reserve(test)?;
-        let path = std::env::temp_dir().join(format!("tidegate-nats-{}-{}", std::process::id(), server.port));
+        let path = server.place("conf");
         std::fs::write(&path, config).expect("writes the configuration");
         server.config = Some(path);
         server.start_again().await;
         Some(server)
+    }
+
+    /// With JetStream, whose store outlives a restart; the configuration may be empty.
+    pub(super) async fn start_streams(test: &str, config: &str) -> Option<Server> {
+        let mut server = Server::reserve(test)?;
+        if !config.is_empty() {
+            let path = server.place("conf");
+            std::fs::write(&path, config).expect("writes the configuration");
+            server.config = Some(path);
+        }
+        server.store = Some(server.place("store"));
+        server.start_again().await;
+        Some(server)
+    }
+
+    fn place(&self, kind: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("tidegate-nats-{}-{}-{kind}", std::process::id(), self.port))
     }
 
     /// Returns once it listens.
@@ -55,6 +74,9 @@ impl Server {
         command.args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-m", &self.monitor_port.to_string()]);
         if let Some(config) = &self.config {
             command.arg("-c").arg(config);
+        }
+        if let Some(store) = &self.store {
+            command.arg("-js").arg("-sd").arg(store);
         }
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         self.child = Some(child.unwrap_or_else(|error| panic!("{VARIABLE}: {error}")));
@@ -70,16 +92,39 @@ impl Server {
         }
     }
 
+    /// Gives it another configuration, which it takes over some time after this returns.
+    pub(super) fn reload(&self, config: &str) {
+        std::fs::write(self.config.as_ref().expect("it has one"), config).expect("writes the configuration");
+        let status = Command::new("kill").args(["-HUP", &self.pid().to_string()]).status();
+        assert!(status.expect("is there").success());
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     pub(super) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// The subjects of its clients' subscriptions that start so, from the monitor; sorted.
-    pub(super) async fn subscriptions(&self, prefix: &str) -> Vec<String> {
-        let url = format!("http://127.0.0.1:{}/connz?subs=1", self.monitor_port);
+    /// One page of its monitor.
+    pub(super) async fn monitor(&self, page: &str) -> serde_json::Value {
+        let url = format!("http://127.0.0.1:{}/{page}", self.monitor_port);
         let answer =
             crate::fetch_url(&url, 1 << 20, PATIENCE.min(Duration::from_secs(5))).await.expect("answers");
-        let answer: serde_json::Value = serde_json::from_slice(&answer).expect("JSON");
+        serde_json::from_slice(&answer).expect("JSON")
+    }
+
+    /// Messages that clients sent it, and that it sent to clients.
+    pub(super) async fn traffic(&self) -> (u64, u64) {
+        let page = self.monitor("varz").await;
+        let count = |name: &str| page[name].as_u64().expect("a count");
+        (count("in_msgs"), count("out_msgs"))
+    }
+
+    /// The subjects of its clients' subscriptions that start so, from the monitor; sorted.
+    pub(super) async fn subscriptions(&self, prefix: &str) -> Vec<String> {
+        let answer = self.monitor("connz?subs=1").await;
         let connections = answer["connections"].as_array().expect("connections");
         let subjects = connections.iter().filter_map(|c| c["subscriptions_list"].as_array()).flatten();
         let mut subjects: Vec<String> =
@@ -107,6 +152,9 @@ impl Drop for Server {
         self.stop();
         if let Some(config) = self.config.take() {
             drop(std::fs::remove_file(config));
+        }
+        if let Some(store) = self.store.take() {
+            drop(std::fs::remove_dir_all(store));
         }
     }
 }
