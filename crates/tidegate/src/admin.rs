@@ -86,7 +86,7 @@ impl Admin {
         }
         match path {
             "/health/live" => json_answer(StatusCode::OK, &json!({ "live": true })),
-            "/health/ready" => self.ready(),
+            "/health/ready" => self.ready(request.uri().query().unwrap_or_default()),
             "/metrics" => self.metrics(),
             "/census" => match guard::check(&request, peer, self.token.as_ref()) {
                 Ok(()) => json_answer(StatusCode::OK, &self.census()),
@@ -103,8 +103,11 @@ impl Admin {
         }
     }
 
-    fn ready(&self) -> Answer {
-        let (ready, report) = health::report(*self.phase.borrow(), &self.providers);
+    /// `?providers=up` asks for every provider too, as a deployment may that must not go on without its brokers.
+    fn ready(&self, query: &str) -> Answer {
+        let mut asked = form_urlencoded::parse(query.as_bytes());
+        let wants_all_up = asked.any(|(name, value)| name == "providers" && value == "up");
+        let (ready, report) = health::report(*self.phase.borrow(), &self.providers, wants_all_up);
         json_answer(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &report)
     }
 
@@ -131,11 +134,18 @@ impl Admin {
     async fn publish(&self, request: Request<Incoming>) -> Answer {
         let (parts, body) = request.into_parts();
         let query = parts.uri.query().unwrap_or_default();
-        let (mut provider, mut subject) = ("default".to_owned(), None);
+        let (mut provider, mut subject, mut family) = ("default".to_owned(), None, None);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
                 "provider" => provider = value.into_owned(),
                 "subject" => subject = Some(value.into_owned()),
+                "family" => match health::transport(&value) {
+                    Some(transport) => family = Some(transport),
+                    None => {
+                        let help = "there are nats, kafka, redis and memory";
+                        return refusal(StatusCode::BAD_REQUEST, &format!("`{value}` is no family"), help);
+                    }
+                },
                 _ => {}
             }
         }
@@ -155,14 +165,17 @@ impl Admin {
         };
         let payload = payload.to_bytes();
         let size = payload.len();
-        match self.engine.publish(&provider, &subject, payload).await {
+        match self.engine.publish(family, &provider, &subject, payload).await {
             Ok(()) => {
                 let outcome =
                     json!({ "published": true, "provider": provider, "subject": subject, "bytes": size });
                 json_answer(StatusCode::OK, &outcome)
             }
             Err(error) => {
-                let help = "is the subject one to publish on? /health/ready says how the provider is";
+                let help = match error.starts_with("several families") {
+                    true => "add `family=nats`, kafka, redis or memory (`--family` of `tidegate publish`)",
+                    false => "is the subject one to publish on? /health/ready says how the provider is",
+                };
                 refusal(StatusCode::BAD_GATEWAY, &error, help)
             }
         }

@@ -8,10 +8,14 @@ pub use crate::wire::{ProviderMissing, StartError, UnknownName};
 use downstream::Page;
 use engine::Engine;
 use engine::port::{Broker, Hook};
+use futures::future::join_all;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// How long a stop waits for brokers to take back what they keep for this process.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A federated GraphQL router that turns broker events into live GraphQL.
 ///
@@ -150,9 +154,13 @@ impl Running {
     /// Stops being ready, sends every stream its terminal frame, and waits up to `shutdown.timeout` for
     /// clients.
     pub async fn stop(self) {
-        let Joined { phase, server, admin, .. } = self.joined;
+        let Joined { phase, server, admin, providers, .. } = self.joined;
         phase.send_replace(Phase::Draining);
         server.drain(self.shutdown_timeout).await;
+        let closing = join_all(providers.iter().map(|provider| provider.broker.close()));
+        if tokio::time::timeout(CLOSE_TIMEOUT, closing).await.is_err() {
+            tracing::warn!("a broker did not take back in time what it keeps for this router");
+        }
         // The last to go, so that a prober sees `draining` and not a refused connection.
         if let Some(admin) = admin {
             admin.abort();

@@ -5,18 +5,23 @@
 mod check;
 mod environment;
 mod events;
+mod expand;
 mod headers;
 mod jwt;
 mod limits;
 mod place;
 mod problem;
 mod sections;
+mod text;
 mod tree;
 mod value;
 mod verify;
 
 pub(crate) use check::closest;
-pub use events::{Events, Kafka, Memory, Nats, NatsAuthentication, NatsTls, Providers, Redis, User};
+pub use events::{
+    Decode, Events, HookSteps, Kafka, KafkaAuthentication, KafkaTls, Memory, Nats, NatsAuthentication,
+    NatsTls, Providers, Redis, RedisTls, Scram, ScramMechanism, StepBounds, TlsFiles, User,
+};
 pub use headers::{HeaderRule, HeaderRules, Headers, Propagate};
 pub use jwt::{Algorithm, Jwks, Jwt, TokenHeader};
 pub use limits::Limits;
@@ -27,8 +32,9 @@ pub use sections::{
     Admin, Cors, Graphiql, Http, Log, LogFormat, OverflowPolicies, OverflowPolicy, Shutdown, Sse,
     SubgraphTraffic, Subscriptions, SupergraphSource, TrafficShaping, Websocket,
 };
-pub use value::{Period, Secret, Size, Texts};
+pub use value::{Period, Secret, Size, StartPosition, Texts};
 
+use environment::Overrides;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -89,15 +95,26 @@ impl Config {
     ) -> Result<Loaded, ConfigError> {
         let fail = |problems| ConfigError::new(origin, text, problems);
         let schema = checked_schema::<Config>();
-        let mut tree = Node::parse(text).map_err(|problem| fail(vec![*problem]))?;
-        let overrides = environment::apply(&mut tree, &schema, variables);
-        let mut problems = overrides.problems;
-        problems.extend(check::check(&tree, &schema));
+        let mut tree = Node::parse(text).map_err(|problem| fail(vec![expand::advise(*problem, text)]))?;
+        let Overrides { mut problems, unknown: mut warnings } =
+            environment::apply(&mut tree, &schema, variables);
+        let expansion = expand::expand(&mut tree, "events", &schema, variables);
+        problems.extend(expansion.problems);
+        warnings.extend(expansion.warnings);
+        // What could not be filled in is not called missing as well.
+        let found = check::check(&tree, &schema);
+        let is_news = |problem: &Problem| problems.iter().all(|known| known.path != problem.path);
+        let news: Vec<Problem> = found.into_iter().filter(is_news).collect();
+        problems.extend(news);
         if !problems.is_empty() {
             return Err(fail(problems));
         }
-        let mut config: Config = serde_json::from_value(tree.to_json())
-            .map_err(|error| fail(vec![Problem::new("", &Place::Nowhere, error.to_string())]))?;
+        let mut config: Config = serde_json::from_value(tree.to_json()).map_err(|error| {
+            // The error may quote a value, which may be a variable's.
+            let is_shown = !text.contains("${");
+            let said = if is_shown { error.to_string() } else { "a value does not fit its setting".into() };
+            fail(vec![Problem::new("", &Place::Nowhere, said)])
+        })?;
         config.start_paths_at(folder);
         problems.extend(verify::read_secret_files(&mut config, &tree));
         // A secret that could not be read would be reported again, as none.
@@ -107,7 +124,7 @@ impl Config {
         if !problems.is_empty() {
             return Err(fail(problems));
         }
-        Ok(Loaded { config, warnings: overrides.unknown })
+        Ok(Loaded { config, warnings })
     }
 
     /// The JSON Schema that editors use.
@@ -122,6 +139,13 @@ impl Config {
         if let Some(capacity) = self.subscriptions.broadcast_capacity {
             limits.outbox_frames_max = capacity;
         }
+        let HookSteps { on_receive_events, before_events_dispatch } = &self.events.handlers;
+        if let Some(timeout) = before_events_dispatch.handler_timeout {
+            limits.receive_hook_timeout = timeout.0;
+        }
+        if let Some(timeout) = on_receive_events.handler_timeout {
+            limits.select_hook_timeout = timeout.0;
+        }
         limits
     }
 
@@ -130,9 +154,9 @@ impl Config {
         let jwks = self.jwt.iter_mut().flat_map(|jwt| {
             [jwt.secret_file.as_mut(), jwt.jwks.as_mut().and_then(|jwks| jwks.file.as_mut())]
         });
-        let nats = self.events.providers.nats.iter_mut().flat_map(Nats::files);
         let own = [self.supergraph.path.as_mut(), self.admin.token_file.as_mut()];
-        for path in own.into_iter().chain(jwks).chain(nats).flatten() {
+        let own = own.into_iter().chain(jwks).flatten();
+        for path in own.chain(self.events.providers.files()) {
             let absolute: PathBuf = folder.join(&*path);
             *path = absolute.display().to_string();
         }

@@ -11,9 +11,8 @@ pub fn start(log: &Log) -> Result<(), String> {
     if let Some(fault) = log.level_fault() {
         return Err(format!("{fault}; {LEVEL_HELP}"));
     }
-    // The NATS client repeats as news what the `upstream` room warns of once; a level of its own can be
-    // named.
-    let filter = EnvFilter::try_new(format!("async_nats=warn,{}", log.level))
+    // The clients repeat as news what the `upstream` room warns of once; a level of their own can be named.
+    let filter = EnvFilter::try_new(format!("async_nats=warn,rskafka=off,{}", log.level))
         .map_err(|error| format!("`log.level`: `{}` cannot be read ({error}); {LEVEL_HELP}", log.level))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // <https://no-color.org>: any text but none at all.

@@ -1,6 +1,7 @@
 //! Joins the rooms: configuration and supergraph → brokers, subgraphs, engine, listeners.
 //! The only file that, with its folder, names every room; owns no behaviour once they are joined.
 
+mod brokers;
 mod clients;
 mod error;
 mod names;
@@ -12,11 +13,12 @@ use crate::console;
 use async_trait::async_trait;
 use downstream::{Page, Server};
 use engine::Engine;
+use engine::decode::Decode;
 use engine::outbox::Overflow;
 use engine::port::{Admission, Hook, Refusal, Start};
 use engine::snapshot::{Provider, Snapshot};
 pub use error::{ProviderMissing, StartError, UnknownName};
-use graph::events::Root;
+use graph::events::{Root, Transport};
 use graph::supergraph::Supergraph;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -54,7 +56,7 @@ pub(crate) async fn join(parts: Parts) -> Result<Joined, StartError> {
     let limits = config.engine_limits();
 
     let upstream_metrics = Arc::new(upstream::Metrics::default());
-    let providers = upward::providers(&config, &limits, &upstream_metrics).await?;
+    let providers = brokers::providers(&config, &limits, &upstream_metrics).await?;
     if !config.subscriptions.enabled {
         hooks.insert(0, Arc::new(SubscriptionsOff));
     }
@@ -67,9 +69,16 @@ pub(crate) async fn join(parts: Parts) -> Result<Joined, StartError> {
     };
     let is_configured = |transport, id: &str| snapshot.provider(transport, id).is_some();
     names::check_providers(&config, &snapshot.supergraph.bindings, is_configured)?;
-    let is_nats = |id: &str| config.events.providers.nats.iter().any(|nats| nats.id == id);
-    for unserved in names::unserved(&snapshot.supergraph.bindings, is_nats) {
-        tracing::warn!("{unserved}");
+    let is_memory = |transport, id: &str| {
+        snapshot.provider(transport, id).is_some_and(|provider| provider.transport == Transport::Any)
+    };
+    let is_debezium = |transport, id: &str| {
+        snapshot.provider(transport, id).is_some_and(|provider| provider.decode == Decode::Debezium)
+    };
+    let bindings = &snapshot.supergraph.bindings;
+    let unserved = names::unserved(bindings, is_memory).into_iter();
+    for told in unserved.chain(names::unheard(bindings, is_debezium)) {
+        tracing::warn!("{told}");
     }
 
     // Both ports are taken before anything is served, so that a clash of one leaves no half of a router.

@@ -177,11 +177,7 @@ async fn the_way_is_the_one_on_the_map() {
     let subscribed: Vec<_> = subscribed.into_iter().filter(|step| step != "write").collect();
     assert_eq!(subscribed, SUBSCRIBE);
 
-    let message = Outgoing {
-        subject: "employeeUpdated.1".into(),
-        payload: r#"{"__typename":"Employee","id":1}"#.into(),
-        headers: Vec::new(),
-    };
+    let message = Outgoing::new("employeeUpdated.1", r#"{"__typename":"Employee","id":1}"#);
     router.provider("default").expect("configured").publish(message).await.expect("published");
     let mut line = String::new();
     let mut reader = BufReader::new(client);

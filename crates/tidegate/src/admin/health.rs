@@ -1,4 +1,5 @@
-//! Whether traffic should come here: started, not draining, every provider up.
+//! Whether traffic should come here: started and not draining. A provider that is down is told, and takes no router out
+//! of its load balancer: what does not need it is served, and subscribers wait for it.
 //! Owns the report's shape; it holds no secret.
 
 use engine::port::BrokerStatus;
@@ -24,16 +25,16 @@ impl Phase {
     }
 }
 
-/// Ready or not, and what says so.
-pub(super) fn report(phase: Phase, providers: &[Provider]) -> (bool, Value) {
+/// Ready or not, and what says so. `wants_all_up`: not ready either while a provider is down.
+pub(super) fn report(phase: Phase, providers: &[Provider], wants_all_up: bool) -> (bool, Value) {
     let statuses: Vec<(&Provider, BrokerStatus)> =
         providers.iter().map(|provider| (provider, provider.broker.status())).collect();
     let all_up = statuses.iter().all(|(_, status)| *status == BrokerStatus::Up);
-    let ready = phase == Phase::Serving && all_up;
+    let ready = phase == Phase::Serving && (all_up || !wants_all_up);
     let providers: Vec<Value> = statuses
         .into_iter()
         .map(|(provider, status)| {
-            let mut entry = json!({ "id": &*provider.id, "family": family(provider.transport), "up": true });
+            let mut entry = json!({ "id": &*provider.id, "family": provider.family(), "up": true });
             if let BrokerStatus::Down { reason } = status {
                 entry["up"] = json!(false);
                 entry["reason"] = json!(reason);
@@ -41,14 +42,19 @@ pub(super) fn report(phase: Phase, providers: &[Provider]) -> (bool, Value) {
             entry
         })
         .collect();
-    (ready, json!({ "ready": ready, "phase": phase.as_str(), "providers": providers }))
+    let report =
+        json!({ "ready": ready, "degraded": !all_up, "phase": phase.as_str(), "providers": providers });
+    (ready, report)
 }
 
-/// The key under `events.providers`.
-fn family(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Any => "memory",
-        named => named.as_str(),
+/// The family of that key.
+pub(super) fn transport(family: &str) -> Option<Transport> {
+    match family {
+        "nats" => Some(Transport::Nats),
+        "kafka" => Some(Transport::Kafka),
+        "redis" => Some(Transport::Redis),
+        "memory" => Some(Transport::Any),
+        _ => None,
     }
 }
 
@@ -56,6 +62,7 @@ fn family(transport: Transport) -> &'static str {
 mod tests {
     use super::*;
     use async_trait::async_trait;
+    use engine::decode::Decode;
     use engine::port::{Broker, BrokerError, Outgoing, Source, Subscribe};
     use graph::template::SubjectRule;
     use std::sync::Arc;
@@ -65,7 +72,13 @@ mod tests {
     #[async_trait]
     impl Broker for Fixed {
         fn rule(&self) -> SubjectRule {
-            SubjectRule { noun: "subject", forbidden: &[], reserved: &[], subject_bytes_max: 1 }
+            SubjectRule {
+                noun: "subject",
+                forbidden: &[],
+                reserved: &[],
+                words_only: false,
+                subject_bytes_max: 1,
+            }
         }
 
         async fn subscribe(&self, _: Subscribe) -> Result<Box<dyn Source>, BrokerError> {
@@ -82,27 +95,32 @@ mod tests {
     }
 
     #[test]
-    fn ready_needs_the_phase_and_every_provider() {
+    fn ready_needs_the_phase_and_every_provider_only_where_that_is_asked() {
         let provider = |id: &str, status| Provider {
             id: id.into(),
             transport: Transport::Nats,
+            decode: Decode::Json,
             broker: Arc::new(Fixed(status)),
         };
         let down = BrokerStatus::Down { reason: "connection refused".into() };
         let up = [provider("a", BrokerStatus::Up)];
         let one_down = [provider("a", BrokerStatus::Up), provider("b", down)];
         let table = [
-            (Phase::Serving, &up[..], true),
-            (Phase::Serving, &[][..], true),
-            (Phase::Starting, &up[..], false),
-            (Phase::Draining, &up[..], false),
-            (Phase::Serving, &one_down[..], false),
+            // Ready by itself, ready with every provider, degraded.
+            (Phase::Serving, &up[..], true, true, false),
+            (Phase::Serving, &[][..], true, true, false),
+            (Phase::Starting, &up[..], false, false, false),
+            (Phase::Draining, &up[..], false, false, false),
+            (Phase::Serving, &one_down[..], true, false, true),
         ];
-        for (phase, providers, expected) in table {
-            let (ready, body) = report(phase, providers);
-            assert_eq!((ready, &body["ready"]), (expected, &json!(expected)), "{body}");
+        for (phase, providers, by_itself, with_all, degraded) in table {
+            for (wants_all_up, expected) in [(false, by_itself), (true, with_all)] {
+                let (ready, body) = report(phase, providers, wants_all_up);
+                assert_eq!((ready, &body["ready"]), (expected, &json!(expected)), "{body}");
+                assert_eq!(body["degraded"], json!(degraded), "{body}");
+            }
         }
-        let (_, body) = report(Phase::Serving, &one_down);
+        let (_, body) = report(Phase::Serving, &one_down, false);
         let expected = json!({ "id": "b", "family": "nats", "up": false, "reason": "connection refused" });
         assert_eq!(body["providers"][1], expected);
     }

@@ -21,6 +21,9 @@ pub(super) struct Args {
     /// The id of the provider.
     #[arg(long, default_value = "default")]
     provider: String,
+    /// The family of the provider, where several have one of that id: nats, kafka, redis or memory.
+    #[arg(long)]
+    family: Option<String>,
     /// The admin token, where `admin.token` is set.
     #[arg(long, env = "TIDEGATE_TOKEN", hide_env_values = true)]
     token: Option<String>,
@@ -32,10 +35,12 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let payload = read_payload(args.payload.as_deref())?;
     let size = payload.len();
-    let query = form_urlencoded::Serializer::new(String::new())
-        .append_pair("provider", &args.provider)
-        .append_pair("subject", &args.subject)
-        .finish();
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("provider", &args.provider).append_pair("subject", &args.subject);
+    if let Some(family) = &args.family {
+        query.append_pair("family", family);
+    }
+    let query = query.finish();
     let url = format!("{}/publish?{query}", args.url.trim_end_matches('/'));
     let headers = [(CONTENT_TYPE, "application/octet-stream")];
     let answer = client::post(&url, &headers, args.token.as_deref(), payload).await?;

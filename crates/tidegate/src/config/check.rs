@@ -4,7 +4,7 @@
 
 use super::problem::Problem;
 use super::tree::{Key, Kind, Node};
-use super::value::{Period, Size};
+use super::value::{Period, Size, StartPosition};
 use serde_json::Value;
 
 /// Everything wrong with `node` by `schema` (sub-schemas inlined).
@@ -36,7 +36,7 @@ fn visit(node: &Node, schema: &Value, path: &str, problems: &mut Vec<Problem>) {
         }
         Kind::Scalar(value) if type_names(value).iter().any(|name| allows(schema, name)) => {
             problems.extend(
-                scalar_problem(value, schema)
+                scalar_problem(node, value, schema)
                     .map(|message| Problem::new(path, &node.place, format!("`{path}`: {message}"))),
             );
         }
@@ -44,8 +44,27 @@ fn visit(node: &Node, schema: &Value, path: &str, problems: &mut Vec<Problem>) {
     }
 }
 
-pub(super) fn branches(schema: &Value) -> Option<&Vec<Value>> {
+fn branches(schema: &Value) -> Option<&Vec<Value>> {
     schema["anyOf"].as_array().or_else(|| schema["oneOf"].as_array())
+}
+
+/// The branch of an optional section that has the settings.
+pub(super) fn container(schema: &Value) -> &Value {
+    let holds = |branch: &&Value| {
+        branch.get("properties").is_some()
+            || branch.get("items").is_some()
+            || branch["additionalProperties"].is_object()
+    };
+    branches(schema).and_then(|branches| branches.iter().find(holds)).unwrap_or(schema)
+}
+
+/// Whether a value of this type may stand there.
+pub(super) fn takes(schema: &Value, name: &str) -> bool {
+    match branches(schema) {
+        Some(branches) => branches.iter().any(|branch| takes(branch, name)),
+        None if schema.get("enum").is_some() || schema.get("const").is_some() => name == "string",
+        None => allows(schema, name),
+    }
 }
 
 /// A value may fit any branch; where it fits none, the branch of its own type says why.
@@ -76,7 +95,7 @@ fn visit_branches(node: &Node, branches: &[Value], path: &str, problems: &mut Ve
 fn check_one_of(node: &Node, values: Vec<&Value>, path: &str, problems: &mut Vec<Problem>) {
     let written = match &node.kind {
         Kind::Scalar(value) if values.contains(&value) => return,
-        Kind::Scalar(Value::String(text)) => format!("`{text}`"),
+        Kind::Scalar(Value::String(text)) => format!("`{}`", node.shown(text)),
         _ => "this".to_owned(),
     };
     let names: Vec<&str> = values.iter().filter_map(|value| value.as_str()).collect();
@@ -150,13 +169,20 @@ fn type_names(value: &Value) -> &'static [&'static str] {
     }
 }
 
-fn scalar_problem(value: &Value, schema: &Value) -> Option<String> {
-    match (value, schema["format"].as_str()) {
-        (Value::String(text), Some("period")) => return Period::parse(text).err(),
-        (Value::String(text), Some("size")) => return Size::parse(text).err(),
-        _ => {}
+fn scalar_problem(node: &Node, value: &Value, schema: &Value) -> Option<String> {
+    if let Value::String(text) = value {
+        let fault = match schema["format"].as_str() {
+            Some("period") => Period::parse(text).err(),
+            Some("size") => Size::parse(text).err(),
+            Some("position") => StartPosition::parse(text).err(),
+            _ => None,
+        };
+        // Each of them quotes what it could not read.
+        return fault.map(|fault| fault.replace(&format!("`{text}`"), &format!("`{}`", node.shown(text))));
     }
     let number = value.as_f64()?;
+    let written = value.to_string();
+    let value = node.shown(&written);
     let bound = |name: &str| schema[name].as_f64();
     if let Some(least) = bound("minimum").filter(|least| number < *least) {
         return Some(format!("{value} is below {least}"));
@@ -168,6 +194,7 @@ fn mismatch(node: &Node, schema: &Value, path: &str) -> Problem {
     let wanted = match (schema["format"].as_str(), &schema["type"]) {
         (Some("period"), _) => "a length of time such as `5s`",
         (Some("size"), _) => "a size such as `1MiB`",
+        (Some("position"), _) => "a position such as `latest`",
         (_, kinds) => match kinds.as_str().or_else(|| kinds[0].as_str()) {
             Some("object") => "a mapping of settings",
             Some("array") => "a list",

@@ -1,9 +1,10 @@
 //! `TIDEGATE_<PATH>` variables over the file: `TIDEGATE_HTTP__PORT=5000` is `http.port`.
 //! Owns the names and how their texts are read; the schema says which settings there are.
 
-use super::check::{branches, closest};
-use super::place::Place;
+use super::check::{closest, container};
+use super::place::{Place, name as name_of};
 use super::problem::Problem;
+use super::text;
 use super::tree::{Key, Kind, Node};
 use serde_json::Value;
 
@@ -50,7 +51,8 @@ pub(super) fn apply(tree: &mut Node, schema: &Value, variables: &[(String, Strin
             }),
             Err(Fault::Text(message)) => {
                 let place = Place::Environment(variable.clone());
-                overrides.problems.push(Problem::new(steps.join("."), &place, message));
+                let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
+                overrides.problems.push(Problem::new(name_of(&steps), &place, message));
             }
         }
     }
@@ -70,7 +72,9 @@ fn place_text(
     text: &str,
 ) -> Result<(), Fault> {
     let Some((step, rest)) = steps.split_first() else {
-        *node = Node { place: Place::Environment(variable.to_owned()), kind: read(text, schema)? };
+        let place = Place::Environment(variable.to_owned());
+        *node = Node::new(place.clone(), text::read(text, schema).map_err(Fault::Text)?);
+        node.settle(&place, None);
         return Ok(());
     };
     let schema = container(schema);
@@ -94,16 +98,6 @@ fn place_text(
     place_text(&mut child, below, rest, variable, text)?;
     set_member(node, key, child, variable);
     Ok(())
-}
-
-/// The branch of an optional section that has the settings.
-fn container(schema: &Value) -> &Value {
-    let holds = |branch: &&Value| {
-        branch.get("properties").is_some()
-            || branch.get("items").is_some()
-            || branch["additionalProperties"].is_object()
-    };
-    branches(schema).and_then(|branches| branches.iter().find(holds)).unwrap_or(schema)
 }
 
 fn list_item<'a>(node: &'a mut Node, step: &str) -> Result<&'a mut Node, Fault> {
@@ -141,19 +135,4 @@ fn set_member(node: &mut Node, key: String, child: Node, variable: &str) {
             members.push((key, child));
         }
     }
-}
-
-/// A text stays one where the setting takes texts; anything else is read as YAML, so lists can be written
-/// too.
-fn read(text: &str, schema: &Value) -> Result<Kind, Fault> {
-    let takes_text = |schema: &Value| match &schema["type"] {
-        Value::String(name) => name == "string",
-        Value::Array(names) => names.iter().any(|name| name == "string"),
-        _ => schema.get("enum").is_some() || schema.get("const").is_some_and(Value::is_string),
-    };
-    let text_fits = takes_text(schema) || branches(schema).is_some_and(|all| all.iter().any(takes_text));
-    if text_fits && !text.trim_start().starts_with('[') {
-        return Ok(Kind::Scalar(text.into()));
-    }
-    Node::parse(text).map(|node| node.kind).map_err(|problem| Fault::Text(problem.message))
 }

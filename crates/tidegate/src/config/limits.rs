@@ -45,6 +45,9 @@ pub struct Limits {
     /// Subscriptions of this process.
     #[schemars(range(min = 1))]
     pub subscriptions_max: usize,
+    /// Subjects that one subscription's list arguments may come to.
+    #[schemars(range(min = 1))]
+    pub subjects_max: usize,
     /// Events of one group that resolve at once.
     #[schemars(range(min = 1))]
     pub group_inflight_max: usize,
@@ -95,6 +98,7 @@ impl Default for Limits {
             operations_inflight_per_connection_max: engine.operations_inflight_per_connection_max,
             operation_id_bytes_max: engine.operation_id_bytes_max,
             subscriptions_max: engine.subscriptions_max,
+            subjects_max: engine.subjects_max,
             group_inflight_max: engine.group_inflight_max,
             group_backlog_max: engine.group_backlog_max,
             initial_events_max: engine.initial_events_max,
@@ -128,6 +132,7 @@ impl Limits {
             operations_inflight_per_connection_max: self.operations_inflight_per_connection_max,
             operation_id_bytes_max: self.operation_id_bytes_max,
             subscriptions_max: self.subscriptions_max,
+            subjects_max: self.subjects_max,
             group_inflight_max: self.group_inflight_max,
             group_backlog_max: self.group_backlog_max,
             initial_events_max: self.initial_events_max,
@@ -137,6 +142,9 @@ impl Limits {
             subgraph_timeout: request_timeout.0,
             subgraph_bytes_max: self.subgraph_bytes_max.0,
             hook_timeout: self.hook_timeout.0,
+            // Cosmo's `events.handlers` may say otherwise.
+            receive_hook_timeout: self.hook_timeout.0,
+            select_hook_timeout: self.hook_timeout.0,
             broker_timeout: self.broker_timeout.0,
             linger: linger.0,
             outbox_frames_max: self.outbox_frames_max,

@@ -1,6 +1,8 @@
 //! What an operator can write, in tables: good files, bad files with the message they get, and the
 //! environment.
 
+mod providers;
+
 use super::*;
 use std::time::Duration;
 
@@ -106,23 +108,6 @@ fn single_mistakes_get_a_message_that_names_the_setting() {
             "`jwt.algorithms`: HS256 cannot be used with a key set",
         ),
         ("jwt: {secret: x, algorithms: [none]}", "`jwt.algorithms[0]`: `none` is none of its values"),
-        (
-            "events: {providers: {kafka: [{id: a, brokers: [b], tls: {enabled: true}}]}}",
-            "`events.providers.kafka` is not in this build yet",
-        ),
-        (
-            "events: {providers: {redis: [{id: a, urls: [b]}]}}",
-            "`events.providers.redis` is not in this build yet",
-        ),
-        (
-            "events: {providers: {memory: [{id: a}, {id: a}]}}",
-            "`events.providers.memory` has two providers with the id `a`",
-        ),
-        (
-            "events: {providers: {nats: [{id: a, url: u, authentication: {token: t, \
-             user_info: {username: u}}}]}}",
-            "`authentication` of the NATS provider `a` has 2 ways to sign in",
-        ),
         ("http: {port: 1", "this is not YAML"),
         ("http: {port: 1, port: 2}", "this is not YAML: duplicate mapping key: port at line 1, column 17"),
         ("http: {path: /}\ngraphiql: {enabled: true}", "`http.path` is `/`, where `graphiql.enabled` puts"),
@@ -143,11 +128,13 @@ fn single_mistakes_get_a_message_that_names_the_setting() {
         ("subscriptions: {broadcast_capacity: 0}", "`subscriptions.broadcast_capacity`: 0 is below 1"),
         ("traffic_shaping: {all: {request_timeout: 0s}}", "`traffic_shaping.all.request_timeout` is over at"),
     ];
-    for (text, message) in table {
-        let error = read(text).expect_err(text);
-        assert_eq!(error.problems.len(), 1, "{text}: {:?}", error.problems);
-        assert!(error.problems[0].message.starts_with(message), "{text}: {}", error.problems[0].message);
-    }
+    table.into_iter().for_each(tells);
+}
+
+fn tells((text, message): (&str, &str)) {
+    let error = read(text).expect_err(text);
+    assert_eq!(error.problems.len(), 1, "{text}: {:?}", error.problems);
+    assert!(error.problems[0].message.starts_with(message), "{text}: {}", error.problems[0].message);
 }
 
 #[test]
@@ -220,14 +207,7 @@ fn secrets_come_from_files_and_are_never_shown() {
 }
 
 #[test]
-fn periods_and_sizes_are_what_they_say() {
-    let periods = [("250ms", 250), ("5s", 5_000), ("2m", 120_000), ("1h", 3_600_000), ("3 s", 3_000)];
-    for (text, milliseconds) in periods {
-        assert_eq!(Period::parse(text).unwrap().0.as_millis(), milliseconds, "{text}");
-    }
-    for text in ["", "5", "s", "-1s", "1.5s", "5 days", "99999999999999999999h", "18446744073709551615h"] {
-        assert!(Period::parse(text).is_err(), "{text}");
-    }
+fn sizes_are_what_they_say() {
     let sizes = [("1", 1), ("65536", 65_536), ("64KiB", 65_536), ("1MB", 1_000_000), ("2 MiB", 2 << 20)];
     for (text, bytes) in sizes {
         assert_eq!(Size::parse(text).unwrap().0, bytes, "{text}");
@@ -252,7 +232,7 @@ fn every_bound_of_the_engine_can_be_set() {
     let debug = format!("{:#?}", engine::Limits::default());
     let names =
         debug.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(':')).map(|(name, _)| name);
-    let elsewhere = ["linger", "subgraph_timeout"];
+    let elsewhere = ["linger", "subgraph_timeout", "receive_hook_timeout", "select_hook_timeout"];
     let schema = Config::schema();
     let known = &schema["$defs"]["Limits"]["properties"];
     let missing: Vec<&str> = names
@@ -266,6 +246,11 @@ fn every_bound_of_the_engine_can_be_set() {
         let limits = read(&format!("limits: {{{name}: {value}}}")).unwrap().config.engine_limits();
         assert_ne!(limits, engine::Limits::default(), "limits.{name} does nothing");
     }
+    let text = "limits: {hook_timeout: 7s}\nevents: {handlers: {on_receive_events: {handler_timeout: 8s}, \
+                before_events_dispatch: {handler_timeout: 9s}}}";
+    let limits = read(text).unwrap().config.engine_limits();
+    let waits = [limits.hook_timeout, limits.select_hook_timeout, limits.receive_hook_timeout];
+    assert_eq!(waits.map(|wait| wait.as_secs()), [7, 8, 9]);
 }
 
 #[test]

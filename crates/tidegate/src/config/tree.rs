@@ -12,6 +12,8 @@ use serde_saphyr::{Location, Spanned};
 pub(super) struct Node {
     pub place: Place,
     pub kind: Kind,
+    /// What stands in the file, where the value is that of a variable: the value may be a secret, and is not shown.
+    written: Option<String>,
 }
 
 /// What a value is.
@@ -35,9 +37,36 @@ fn not_yaml(message: &str) -> String {
 }
 
 impl Node {
+    pub(super) fn new(place: Place, kind: Kind) -> Node {
+        Node { place, kind, written: None }
+    }
+
     /// An empty mapping: what an empty file means.
     pub(super) fn empty() -> Node {
-        Node { place: Place::Nowhere, kind: Kind::Map(Vec::new()) }
+        Node::new(Place::Nowhere, Kind::Map(Vec::new()))
+    }
+
+    /// Gives it and all below it one place, and what is shown of them.
+    pub(super) fn settle(&mut self, place: &Place, written: Option<&str>) {
+        self.place = place.clone();
+        self.written = written.map(String::from);
+        match &mut self.kind {
+            Kind::Scalar(_) => {}
+            Kind::List(items) => items.iter_mut().for_each(|item| item.settle(place, written)),
+            Kind::Map(members) => members.iter_mut().for_each(|(key, node)| {
+                key.place = place.clone();
+                node.settle(place, written);
+            }),
+        }
+    }
+
+    pub(super) fn is_override(&self) -> bool {
+        matches!(self.place, Place::Environment(_))
+    }
+
+    /// What a message may show of a value that was read from here.
+    pub(super) fn shown<'a>(&'a self, value: &'a str) -> &'a str {
+        self.written.as_deref().unwrap_or(value)
     }
 
     /// Reads a document. An empty one is an empty mapping.
@@ -61,8 +90,19 @@ impl Node {
         members.iter().find(|(name, _)| name.text == key).map(|(_, node)| node)
     }
 
-    /// The place of the value under these keys (a number picks from a list), or of the nearest one above it.
+    /// The same, to change it.
+    pub(super) fn member_mut(&mut self, key: &str) -> Option<&mut Node> {
+        let Kind::Map(members) = &mut self.kind else { return None };
+        members.iter_mut().find(|(name, _)| name.text == key).map(|(_, node)| node)
+    }
+
+    /// The place of the value under these keys, or of the nearest one above it.
     pub(super) fn place_of(&self, path: &[&str]) -> &Place {
+        &self.nearest(path).place
+    }
+
+    /// The value under these keys (a number picks from a list), or the nearest one above it.
+    pub(super) fn nearest(&self, path: &[&str]) -> &Node {
         let mut node = self;
         for step in path {
             let next = match &node.kind {
@@ -74,7 +114,7 @@ impl Node {
                 None => break,
             }
         }
-        &node.place
+        node
     }
 
     /// The value without its places; keys whose value is empty are left out, as if they were not written.
@@ -107,7 +147,7 @@ fn place(location: &Location) -> Place {
 
 impl From<Spanned<Bare>> for Node {
     fn from(spanned: Spanned<Bare>) -> Node {
-        Node { place: place(&spanned.referenced), kind: spanned.value.0 }
+        Node::new(place(&spanned.referenced), spanned.value.0)
     }
 }
 

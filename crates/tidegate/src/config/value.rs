@@ -1,45 +1,14 @@
 //! The leaf values of `tidegate.yaml` that YAML has no type for: periods, sizes, secrets, one-or-many lists.
 //! Owns how they are written and read; never reads a file.
 
+mod period;
+
+pub use period::Period;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
-
-/// A length of time as `250ms`, `5s`, `2m` or `1h`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Period(pub Duration);
-
-impl Period {
-    pub const fn seconds(seconds: u64) -> Period {
-        Period(Duration::from_secs(seconds))
-    }
-
-    /// Reads a number with its unit; the error says which units there are.
-    pub fn parse(text: &str) -> Result<Period, String> {
-        let wrong = || format!("`{text}` is no length of time; write it as `250ms`, `5s`, `2m` or `1h`");
-        let (number, unit) = split_unit(text).ok_or_else(wrong)?;
-        let milliseconds = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            _ => return Err(wrong()),
-        };
-        let total = number.checked_mul(milliseconds).ok_or_else(wrong)?;
-        Ok(Period(Duration::from_millis(total)))
-    }
-}
-
-impl fmt::Display for Period {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_millis() {
-            whole if whole % 1_000 == 0 => write!(f, "{}s", whole / 1_000),
-            odd => write!(f, "{odd}ms"),
-        }
-    }
-}
 
 /// A number of bytes as `65536`, `64KiB`, `2MiB` or `1GiB` (or with `KB`, `MB`, `GB` for powers of ten).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -83,18 +52,6 @@ fn split_unit(text: &str) -> Option<(u64, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(end);
     Some((digits.parse().ok()?, unit.trim()))
-}
-
-impl Serialize for Period {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Period {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Period::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
 }
 
 impl Serialize for Size {
@@ -146,6 +103,41 @@ impl Serialize for Secret {
     }
 }
 
+/// Where a source begins: `latest`, `earliest`, or a position in the broker's own form.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StartPosition(pub upstream::Start);
+
+impl StartPosition {
+    /// Reads a position; the error says what there is.
+    pub fn parse(text: &str) -> Result<StartPosition, String> {
+        let wrong = "write `latest`, `earliest`, a sequence or offset, or a Redis Stream entry id";
+        upstream::Start::parse(text.trim())
+            .map(StartPosition)
+            .ok_or_else(|| format!("`{text}` is no position; {wrong}"))
+    }
+}
+
+impl Serialize for StartPosition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for StartPosition {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Number(u64),
+            Text(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Number(at) => Ok(StartPosition(upstream::Start::At(at.into()))),
+            Written::Text(text) => StartPosition::parse(&text).map_err(D::Error::custom),
+        }
+    }
+}
+
 /// One text, or a list of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -166,14 +158,23 @@ impl<'de> Deserialize<'de> for Texts {
     }
 }
 
-impl JsonSchema for Period {
-    fn schema_name() -> Cow<'static, str> {
-        "Period".into()
+/// Addresses: one text names several with commas between them, as an environment variable must.
+pub(super) fn addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Texts, D::Error> {
+    let mut addresses: Vec<String> = Vec::new();
+    for text in Texts::deserialize(deserializer)?.0 {
+        for part in text.split(',') {
+            match addresses.last_mut() {
+                // A comma amid a URL is its password's.
+                Some(url) if url.contains("://") && !part.contains("://") => {
+                    url.push(',');
+                    url.push_str(part);
+                }
+                _ => addresses.push(part.trim().to_owned()),
+            }
+        }
     }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "period", "pattern": "^[0-9]+ ?(ms|s|m|h)$" })
-    }
+    addresses.retain(|address| !address.is_empty());
+    Ok(Texts(addresses))
 }
 
 impl JsonSchema for Size {
@@ -184,6 +185,17 @@ impl JsonSchema for Size {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": ["integer", "string"], "format": "size", "minimum": 1,
                        "pattern": "^[0-9]+ ?(B|KB|MB|GB|KiB|MiB|GiB)?$" })
+    }
+}
+
+impl JsonSchema for StartPosition {
+    fn schema_name() -> Cow<'static, str> {
+        "StartPosition".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["integer", "string"], "format": "position", "minimum": 0,
+                       "pattern": "^(latest|earliest|[0-9]+(-[0-9]+)?)$" })
     }
 }
 

@@ -1,12 +1,13 @@
 //! What no schema can say about a configuration: settings that need or exclude each other, and secrets from
 //! files. Owns these rules; each problem names its settings and the way out.
 
-use super::place::Place;
+mod providers;
+
+use super::place::{Place, name as name_of};
 use super::problem::Problem;
 use super::tree::Node;
 use super::value::{Period, Secret};
-use super::{Config, Jwt, LEVEL_HELP, NatsAuthentication};
-use std::collections::HashSet;
+use super::{Config, HookSteps, Jwt, LEVEL_HELP};
 
 /// Everything wrong with settings that are fine one by one.
 pub(super) fn verify(config: &Config, tree: &Node) -> Vec<Problem> {
@@ -21,7 +22,7 @@ pub(super) fn verify(config: &Config, tree: &Node) -> Vec<Problem> {
     if let Some(jwt) = &config.jwt {
         verify_jwt(jwt, tree, &mut problems);
     }
-    verify_providers(config, tree, &mut problems);
+    providers::verify(config, tree, &mut problems);
     problems
 }
 
@@ -60,12 +61,26 @@ fn is_http(url: &str) -> bool {
     url.starts_with("http://") || url.starts_with("https://")
 }
 
+const OVER: &str = "is over at once";
+const SOME_TIME: &str = "give it some time, as `5s`";
+
 /// Times that mean nothing when they are over at once, and one that the verifier caps.
 fn verify_periods(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
     let mut report = |path: &[&str], message: String, help: &str| {
         problems.push(Problem::new(path.join("."), tree.place_of(path), message).help(help));
     };
     let limits = &config.limits;
+    let HookSteps { on_receive_events, before_events_dispatch } = &config.events.handlers;
+    let handlers = [
+        ("on_receive_events", on_receive_events.handler_timeout),
+        ("before_events_dispatch", before_events_dispatch.handler_timeout),
+    ];
+    for (step, timeout) in handlers {
+        if timeout.is_some_and(|timeout| timeout.0.is_zero()) {
+            let path = ["events", "handlers", step, "handler_timeout"];
+            report(&path, format!("`{}` {OVER}", path.join(".")), SOME_TIME);
+        }
+    }
     let waits: [(&[&str], Period); 7] = [
         (&["limits", "planning_timeout"], limits.planning_timeout),
         (&["limits", "hook_timeout"], limits.hook_timeout),
@@ -76,8 +91,7 @@ fn verify_periods(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
         (&["traffic_shaping", "all", "request_timeout"], config.traffic_shaping.all.request_timeout),
     ];
     for (path, _) in waits.into_iter().filter(|(_, period)| period.0.is_zero()) {
-        let message = format!("`{}` is over at once", path.join("."));
-        report(path, message, "give it some time, as `5s`");
+        report(path, format!("`{}` {OVER}", path.join(".")), SOME_TIME);
     }
     let skew = config.jwt.as_ref().and_then(|jwt| jwt.clock_skew);
     if skew.is_some_and(|skew| skew > Period::seconds(60)) {
@@ -143,84 +157,42 @@ fn verify_jwt(jwt: &Jwt, tree: &Node, problems: &mut Vec<Problem>) {
     }
 }
 
-fn verify_providers(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
-    let providers = &config.events.providers;
-    let families = [("kafka", providers.kafka.len()), ("redis", providers.redis.len())];
-    for (family, _) in families.iter().filter(|(_, count)| *count > 0) {
-        let path = ["events", "providers", family];
-        let message = format!("`events.providers.{family}` is not in this build yet");
-        let help = "remove it; until then a `memory` provider of the same id can take its place";
-        problems.push(Problem::new(path.join("."), tree.place_of(&path), message).help(help));
-    }
-    let mut seen = HashSet::new();
-    let nats = providers.nats.iter().enumerate().map(|(index, nats)| ("nats", index, &nats.id));
-    let memory = providers.memory.iter().enumerate().map(|(index, memory)| ("memory", index, &memory.id));
-    for (family, index, id) in nats.chain(memory) {
-        let index = index.to_string();
-        let path = ["events", "providers", family, &index, "id"];
-        if !seen.insert((family, id)) {
-            let message = format!("`events.providers.{family}` has two providers with the id `{id}`");
-            problems.push(Problem::new(path.join("."), tree.place_of(&path), message).help("rename one"));
-        }
-    }
-    for (index, nats) in providers.nats.iter().enumerate() {
-        let index = index.to_string();
-        if nats.tls.as_ref().is_some_and(|tls| tls.insecure_skip_ca_verification) {
-            let path = ["events", "providers", "nats", &index, "tls", "insecure_skip_ca_verification"];
-            let message = "certificates are always verified in this build";
-            let help = "trust the server's own authority with `ca_file` instead";
-            problems.push(Problem::new(path.join("."), tree.place_of(&path), message).help(help));
-        }
-        let ways = nats.authentication.as_ref().map_or(0, NatsAuthentication::ways);
-        if ways > 1 {
-            let path = ["events", "providers", "nats", &index, "authentication"];
-            let message =
-                format!("`authentication` of the NATS provider `{}` has {ways} ways to sign in", nats.id);
-            problems.push(Problem::new(path.join("."), tree.place_of(&path), message).help("keep one"));
-        }
-    }
-}
-
 /// Puts the content of every `…_file` in the place of its secret.
 pub(super) fn read_secret_files(config: &mut Config, tree: &Node) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut settle = |path: &[&str], secret: &mut Option<Secret>, file: &mut Option<String>| {
+    let mut secrets = Secrets { tree, problems: Vec::new() };
+    secrets.settle(&["admin", "token_file"], &mut config.admin.token, &mut config.admin.token_file);
+    if let Some(jwt) = &mut config.jwt {
+        secrets.settle(&["jwt", "secret_file"], &mut jwt.secret, &mut jwt.secret_file);
+    }
+    providers::read_secret_files(&mut config.events.providers, &mut secrets);
+    secrets.problems
+}
+
+/// Reads files of secrets, and keeps what was wrong with them.
+struct Secrets<'a> {
+    tree: &'a Node,
+    problems: Vec<Problem>,
+}
+
+impl Secrets<'_> {
+    fn settle(&mut self, path: &[&str], secret: &mut Option<Secret>, file: &mut Option<String>) {
         let Some(name) = file.take() else { return };
-        let place: &Place = tree.place_of(path);
-        let shown = path.join(".");
+        let node = self.tree.nearest(path);
+        let place: &Place = &node.place;
+        let shown = name_of(path);
         if secret.is_some() {
             let twice = format!("`{shown}` and its plain form are both set");
-            problems.push(Problem::new(&shown, place, twice).help("keep one of them"));
+            self.problems.push(Problem::new(&shown, place, twice).help("keep one of them"));
             return;
         }
         match std::fs::read_to_string(&name) {
             // Editors and `echo` end files with a line break; no secret does.
             Ok(text) => *secret = Some(Secret::new(text.trim_end_matches(['\n', '\r']))),
             Err(error) => {
-                let message = format!("`{shown}`: {name} cannot be read: {error}");
-                problems.push(Problem::new(&shown, place, message).help("name a file this user may read"));
+                let message = format!("`{shown}`: {} cannot be read: {error}", node.shown(&name));
+                let problem = Problem::new(&shown, place, message).help("name a file this user may read");
+                self.problems.push(problem);
             }
         }
-    };
-    settle(&["admin", "token_file"], &mut config.admin.token, &mut config.admin.token_file);
-    if let Some(jwt) = &mut config.jwt {
-        settle(&["jwt", "secret_file"], &mut jwt.secret, &mut jwt.secret_file);
     }
-    for (index, nats) in config.events.providers.nats.iter_mut().enumerate() {
-        let index = index.to_string();
-        let path = |last: &'static str| ["events", "providers", "nats", &index, "authentication", last];
-        let Some(authentication) = &mut nats.authentication else { continue };
-        settle(&path("token_file"), &mut authentication.token, &mut authentication.token_file);
-        settle(
-            &path("credentials_file"),
-            &mut authentication.credentials,
-            &mut authentication.credentials_file,
-        );
-        settle(&path("nkey_file"), &mut authentication.nkey, &mut authentication.nkey_file);
-        if let Some(user) = &mut authentication.user {
-            let path = [&path("user_info")[..], &["password_file"]].concat();
-            settle(&path, &mut user.password, &mut user.password_file);
-        }
-    }
-    problems
 }

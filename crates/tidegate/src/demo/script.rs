@@ -60,7 +60,7 @@ pub async fn play(world: Arc<World>, broker: Arc<dyn Broker>) {
 
 fn message(subject: String, event: &Object) -> Outgoing {
     let payload = Bytes::from(Value::Object(event.clone()).to_string());
-    Outgoing { subject, payload, headers: Vec::new() }
+    Outgoing::new(subject, payload)
 }
 
 fn text(value: &Value) -> &str {

@@ -47,11 +47,11 @@ pub struct UnknownName {
     pub hint: Option<String>,
 }
 
-/// Where a provider of a family is configured, as far as this build has the family.
+/// Where a provider of a family is configured.
 fn place_for(family: &str) -> String {
     match family {
-        "nats" => "add it under `events.providers.nats` (or `events.providers.memory`)".into(),
-        _ => format!("this build has no {family} yet; until then add it under `events.providers.memory`"),
+        "events" => "add it under `events.providers`, in the family of its broker".into(),
+        family => format!("add it under `events.providers.{family}` (or `events.providers.memory`)"),
     }
 }
 

@@ -47,10 +47,7 @@ pub(super) fn check_providers(
         .map(|binding| ProviderMissing {
             field: format!("{}.{}", root_name(binding.root), binding.field),
             provider: binding.provider.clone(),
-            family: match binding.transport {
-                Transport::Any => "nats".to_owned(),
-                named => named.as_str().to_owned(),
-            },
+            family: binding.transport.as_str().to_owned(),
         })
         .collect();
     if !config.events.skip_unavailable_providers && !missing.is_empty() {
@@ -62,20 +59,38 @@ pub(super) fn check_providers(
     Ok(())
 }
 
-/// Live and other fields that this build loads and cannot serve, so that an operator learns it before a client does.
-/// `is_nats` says whether a provider of that id is NATS itself and no `memory` in its place.
-pub(super) fn unserved(bindings: &[Arc<Binding>], is_nats: impl Fn(&str) -> bool) -> Vec<String> {
-    let why = bindings.iter().filter_map(|binding| {
-        let reason = match (&binding.action, &binding.stream) {
-            (Action::Request, _) => "it asks a broker for an answer, which this build does not do",
-            (_, Some(_)) if is_nats(&binding.provider) => {
-                "it has a `streamConfiguration`, and this build has no JetStream yet"
-            }
-            _ => return None,
-        };
-        Some(format!("`{}.{}` refuses clients: {reason}", root_name(binding.root), binding.field))
-    });
-    why.collect()
+/// Fields that a `memory` provider cannot serve in the place of the one they name, so that an operator learns it before
+/// a client does. `is_memory` says whether that is what a provider is.
+pub(super) fn unserved(
+    bindings: &[Arc<Binding>],
+    is_memory: impl Fn(Transport, &str) -> bool,
+) -> Vec<String> {
+    let requests = bindings.iter().filter(|binding| binding.action == Action::Request);
+    let unserved = requests.filter(|binding| is_memory(binding.transport, &binding.provider));
+    let tell = |binding: &Arc<Binding>| {
+        let field = format!("{}.{}", root_name(binding.root), binding.field);
+        format!("`{field}` refuses clients: it asks for an answer, which a `memory` provider has none of")
+    };
+    unserved.map(tell).collect()
+}
+
+/// Mutations whose events no subscriber will see: their provider's messages are read as change records, and what a
+/// mutation publishes is none. `is_debezium` says whether that is how a provider is read.
+pub(super) fn unheard(
+    bindings: &[Arc<Binding>],
+    is_debezium: impl Fn(Transport, &str) -> bool,
+) -> Vec<String> {
+    let published = bindings.iter().filter(|binding| binding.action == Action::Publish);
+    let unheard = published.filter(|binding| is_debezium(binding.transport, &binding.provider));
+    let tell = |binding: &Arc<Binding>| {
+        let field = format!("{}.{}", root_name(binding.root), binding.field);
+        format!(
+            "`{field}` publishes to `{}`, whose messages are read as change records (`decode: debezium`): \
+             what it publishes is none, so subscribers of this provider will not see it",
+            binding.provider
+        )
+    };
+    unheard.map(tell).collect()
 }
 
 fn root_name(root: Root) -> &'static str {

@@ -6,6 +6,7 @@ mod architecture;
 mod lines;
 mod modules;
 mod names;
+mod parity;
 mod purity;
 mod rooms;
 mod source;
@@ -129,4 +130,9 @@ fn architecture_is_true() {
     let mut findings = architecture::invariants(page);
     findings.extend(architecture::names(page, &tree));
     assert_clean(findings);
+}
+
+#[test]
+fn every_test_that_the_peers_page_names_is_there() {
+    assert_clean(parity::check(&Tree::read()));
 }

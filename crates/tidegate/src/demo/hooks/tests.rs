@@ -33,8 +33,11 @@ fn publish(claims: Value, payload: Value) -> Publish {
         operation_name: None,
         variables: Object::new(),
         field: "createOrder".into(),
+        action: graph::events::Action::Publish,
         provider: "default".into(),
         subject: "orders".into(),
+        key: None,
+        headers: Vec::new(),
         payload: payload.as_object().cloned().unwrap(),
     }
 }
@@ -75,7 +78,9 @@ async fn customers_see_their_own_orders_and_the_admin_all() {
                 provider: "default".into(),
                 subject: "orders".into(),
                 position: Position::default(),
+                key: None,
                 headers: Arc::default(),
+                envelope: Arc::default(),
                 payload: Arc::new(payload),
             },
             viewer: Arc::new(Viewer { claims: json!({ "sub": sub, "role": role }), ..Viewer::default() }),

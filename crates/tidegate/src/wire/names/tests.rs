@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::OverflowPolicy;
-use graph::events::Action;
+use graph::events::{Action, Feed};
 
 fn binding(root: Root, field: &str, transport: Transport, provider: &str) -> Arc<Binding> {
     Arc::new(Binding {
@@ -13,8 +13,10 @@ fn binding(root: Root, field: &str, transport: Transport, provider: &str) -> Arc
         action: Action::Subscribe,
         provider: provider.into(),
         subjects: Vec::new(),
-        stream: None,
+        feed: Feed::Plain,
         filter: None,
+        key: None,
+        headers: Vec::new(),
     })
 }
 
@@ -54,8 +56,8 @@ fn a_missing_provider_is_an_error_unless_it_may_be_missing() {
     let error = check_providers(&config, &bindings(), only_nats).unwrap_err();
     let StartError::ProvidersMissing(missing) = &error else { panic!("{error}") };
     assert_eq!(missing.len(), 1);
-    let expected = "`Mutation.createOrder` needs the provider `orders`, which is not configured: this build \
-                    has no kafka yet; until then add it under `events.providers.memory`";
+    let expected = "`Mutation.createOrder` needs the provider `orders`, which is not configured: add it \
+                    under `events.providers.kafka` (or `events.providers.memory`)";
     assert_eq!(error.to_string(), expected);
 
     let error = check_providers(&config, &bindings()[..1], |_, _| false).unwrap_err();
@@ -70,21 +72,26 @@ fn a_missing_provider_is_an_error_unless_it_may_be_missing() {
 }
 
 #[test]
-fn what_this_build_cannot_serve_is_told_at_the_start() {
-    let stream = graph::events::Stream {
-        stream_name: "s".into(),
-        consumer_name: "c".into(),
-        consumer_inactive_threshold_seconds: 30,
-    };
+fn a_request_to_a_memory_provider_is_told_at_the_start() {
     let plain = Binding::clone(&binding(Root::Subscription, "plain", Transport::Nats, "default"));
-    let streamed = Binding { field: "streamed".into(), stream: Some(stream), ..plain.clone() };
     let asked =
         Binding { root: Root::Query, field: "asked".into(), action: Action::Request, ..plain.clone() };
-    let bindings = [plain, streamed, asked].map(Arc::new);
-    let told = unserved(&bindings, |id| id == "default");
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].starts_with("`Subscription.streamed` refuses clients: it has a `streamConfiguration`"));
-    assert!(told[1].starts_with("`Query.asked` refuses clients: it asks a broker"));
-    // A `memory` provider in the place of NATS needs no stream.
-    assert_eq!(unserved(&bindings, |_| false).len(), 1);
+    let bindings = [plain, asked].map(Arc::new);
+    let told = unserved(&bindings, |_, id| id == "default");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("`Query.asked` refuses clients: it asks for an answer"));
+    assert!(unserved(&bindings, |_, _| false).is_empty());
+}
+
+#[test]
+fn a_mutation_that_publishes_no_change_record_where_one_is_read_is_told_at_the_start() {
+    let [live, plain] = [Root::Subscription, Root::Mutation]
+        .map(|root| Binding::clone(&binding(root, "createOrder", Transport::Kafka, "orders")));
+    let published = Binding { action: Action::Publish, ..plain };
+    let elsewhere = Binding { provider: "other".into(), ..published.clone() };
+    let bindings = [live, published, elsewhere].map(Arc::new);
+    let told = unheard(&bindings, |transport, id| transport == Transport::Kafka && id == "orders");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("`Mutation.createOrder` publishes to `orders`, whose messages are read as"));
+    assert!(unheard(&bindings, |_, _| false).is_empty());
 }
