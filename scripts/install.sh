@@ -1,8 +1,9 @@
 # What the tests need and a new machine lacks. Each function prints the path of the program, on standard error what it does.
-# Downloads go through go, apt and npm only, and stay under ~/.cache/tidegate, one folder a version.
+# Downloads go through go, apt, mvn and npm only, and stay under ~/.cache/tidegate, one folder a version.
 
 tidegate_cache=${TIDEGATE_CACHE:-$HOME/.cache/tidegate}
 nats_server_version=v2.15.2
+kafka_version=4.3.1
 
 apt_install() {
   local apt=(apt-get -y -q -o DPkg::Lock::Timeout=180)
@@ -31,6 +32,47 @@ install_nats_server() {
     return 1
   }
   command -v nats-server
+}
+
+install_redis_server() {
+  command -v redis-server >/dev/null || apt_install redis-server || {
+    echo "install: no redis-server: the Redis tests need Debian's package (or any, as \`redis-server\` on the PATH)" >&2
+    return 1
+  }
+  command -v redis-server
+}
+
+install_kafka() { # prints the folder of its jars; whoever runs them needs java >= 17
+  local folder=$tidegate_cache/kafka-$kafka_version
+  command -v java >/dev/null || apt_install openjdk-17-jre-headless || return 1
+  if [[ ! -f $folder/complete ]]; then
+    command -v mvn >/dev/null || apt_install maven || return 1
+    echo "install: kafka $kafka_version (mvn)" >&2
+    mkdir -p "$folder"
+    kafka_pom >"$folder/pom.xml"
+    mvn -q -B -f "$folder/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+      -DoutputDirectory="$folder" -DincludeScope=runtime >&2 || {
+      echo "install: no kafka: mvn could not bring its jars" >&2
+      return 1
+    }
+    touch "$folder/complete"
+  fi
+  echo "$folder"
+}
+
+# The broker, its command-line tools, and a logger that writes to standard error.
+kafka_pom() {
+  cat <<POM
+<project>
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>tidegate</groupId><artifactId>kafka-for-tests</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$kafka_version</version></dependency>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>$kafka_version</version></dependency>
+    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
+  </dependencies>
+</project>
+POM
 }
 
 install_chromium() {

@@ -16,12 +16,12 @@ export async function folder() {
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** Runs `tidegate compose` over these subgraphs and events.graphql; gives the path of the supergraph. */
-export async function compose(into, subgraphs, { events = true } = {}) {
+/** Runs `tidegate compose` over these subgraphs and an events schema (a path, or our own); gives the supergraph's path. */
+export async function compose(into, subgraphs, { events = join(SCHEMA, "events.graphql") } = {}) {
   const list = Object.fromEntries(subgraphs.map(({ name, url }) => [
     name, { routing_url: url, schema: { file: join(SCHEMA, `${name}.graphql`) } },
   ]));
-  if (events) list.events = { schema: { file: join(SCHEMA, "events.graphql") } };
+  if (events) list.events = { schema: { file: events } };
   // JSON is YAML.
   await writeFile(join(into, "supergraph.yaml"), JSON.stringify({ subgraphs: list }, null, 2));
   const output = join(into, events ? "supergraph.graphql" : "plain.graphql");
@@ -66,6 +66,7 @@ async function living(running, port, adminPort) {
   const url = `http://127.0.0.1:${port}`;
   const admin = `http://127.0.0.1:${adminPort}`;
   const router = {
+    port,
     url: `${url}/graphql`,
     wsUrl: `ws://127.0.0.1:${port}/graphql`,
     page: `${url}/`,
@@ -78,6 +79,8 @@ async function living(running, port, adminPort) {
       const answer = await fetch(admin + path);
       return { status: answer.status, text: await answer.text() };
     },
+    /** Whether every provider of events is connected. */
+    connected: async () => (await router.ask("/health/ready?providers=up")).status === 200,
     /** The sum of all samples of a metric whose labels hold these pairs. */
     metric: async (name, labels = {}) => sample((await router.ask("/metrics")).text, name, labels),
   };

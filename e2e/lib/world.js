@@ -47,7 +47,7 @@ export async function startWorld({ config = {}, provider = "nats", broker = true
     world.router = await serve(world.folder, world.supergraph, { ...defaults, ...config }, args);
     closing.push(() => world.router.stop().catch(() => {}));
     if (provider !== "nats" || broker) {
-      await until("ready", async () => (await world.router.ask("/health/ready")).status === 200);
+      await until("every provider up", () => world.router.connected());
     }
     if (provider === "nats" && broker) {
       await world.connect();

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { joined, post, ws } from "../lib/clients.js";
+import { joined, post, rawWs, ws } from "../lib/clients.js";
 import { until } from "../lib/wait.js";
 import { startWorld } from "../lib/world.js";
 
@@ -48,18 +48,21 @@ test("subgraphs", async (t) => {
   }
 });
 
-test("a broker that is not there at the start: not ready, then ready, then events", async (t) => {
+test("a broker that is not there at the start: degraded and ready all the same, then events", async (t) => {
   const world = await startWorld({ broker: false });
   t.after(() => world.stop());
-  await until("not ready", async () => (await world.router.ask("/health/ready")).status === 503);
-  assert.match((await world.router.ask("/health/ready")).text, /default/, "it names the provider");
+  await until("serving", async () => (await world.router.ask("/health/ready")).status === 200);
+  const report = JSON.parse((await world.router.ask("/health/ready")).text);
+  assert.equal(report.degraded, true);
+  assert.deepEqual(report.providers.map(({ id, up }) => ({ id, up })), [{ id: "default", up: false }]);
+  assert.equal((await world.router.ask("/health/ready?providers=up")).status, 503, "for whoever asks for its brokers too");
   assert.equal((await world.router.ask("/health/live")).status, 200);
   const answer = await post(world.router, "{ employees { id } }");
   assert.equal(answer.data.employees.length, 3, "what needs no broker works");
   await world.nats.start();
   await world.connect();
   t.after(() => world.client.close());
-  await until("ready", async () => (await world.router.ask("/health/ready")).status === 200);
+  await until("connected", () => world.router.connected());
   const names = ws(world.router).subscribe(NAMES);
   await joined(world.router, 1);
   await world.publish("employeeUpdated.1", { id: 1 });
@@ -75,14 +78,40 @@ test("a broker that goes away: subscribers stay, and events flow when it is back
   await names.first(1);
   await world.client.close();
   await world.nats.stop("SIGKILL");
-  await until("not ready", async () => (await world.router.ask("/health/ready")).status === 503);
+  await until("not connected", async () => !(await world.router.connected()));
+  assert.equal(await world.router.metric("broker_up", { provider: "default" }), 0);
+  assert.equal((await world.router.ask("/health/ready")).status, 200, "a provider that is down takes no router away");
   assert.equal(await world.router.metric("subscriptions_active"), 1);
   await world.nats.start();
   await until("the subscription at the broker", async () => (await world.nats.subscriptions("employeeUpdated.1")) === 1);
-  await until("ready", async () => (await world.router.ask("/health/ready")).status === 200);
+  await until("connected", () => world.router.connected());
   await world.connect();
   t.after(() => world.client.close());
   await world.publish("employeeUpdated.1", { id: 1 });
   assert.equal((await names.first(2)).length, 2);
   assert.equal(names.done, false);
+});
+
+test("a query that takes for ever, and a client that stops amid a frame, hold up nobody", async (t) => {
+  const world = await startWorld({ provider: "memory" });
+  t.after(() => world.stop());
+  world.employees.mode = "slow";
+  const slow = post(world.router, "{ employees { id } }").catch(() => {});
+  const waiting = await rawWs(world.router);
+  waiting.subscribe(0, "{ employees { id } }");
+  const stuck = await rawWs(world.router);
+  // The head of a masked text frame of 200 bytes, and two bytes of it.
+  stuck.socket._socket.write(Buffer.from([0x81, 0xfe, 0x00, 0xc8, 1, 2, 3, 4, 0x7a, 0x20]));
+  const pongs = [];
+  const other = await rawWs(world.router, { onMessage: (text) => pongs.push(text) });
+  for (let n = 1; n <= 20; n++) {
+    other.socket.send(JSON.stringify({ type: "ping", payload: { n } }));
+    await until(`pong ${n}`, () => pongs.length === n);
+  }
+  assert.equal(pongs[19], '{"type":"pong","payload":{"n":20}}');
+  assert.deepEqual([waiting.closed, stuck.closed], [null, null], "both are as they were");
+  for (const { socket } of [waiting, stuck]) socket.terminate();
+  world.employees.mode = "ok";
+  await world.router.stop();
+  await slow;
 });
