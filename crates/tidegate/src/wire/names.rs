@@ -45,7 +45,7 @@ pub(super) fn check_providers(
     let unmet = bindings.iter().filter(|binding| !is_configured(binding.transport, &binding.provider));
     let missing: Vec<ProviderMissing> = unmet
         .map(|binding| ProviderMissing {
-            field: format!("{}.{}", root_name(binding.root), binding.field),
+            field: format!("{}.{}", binding.root.as_str(), binding.field),
             provider: binding.provider.clone(),
             family: binding.transport.as_str().to_owned(),
         })
@@ -68,7 +68,7 @@ pub(super) fn unserved(
     let requests = bindings.iter().filter(|binding| binding.action == Action::Request);
     let unserved = requests.filter(|binding| is_memory(binding.transport, &binding.provider));
     let tell = |binding: &Arc<Binding>| {
-        let field = format!("{}.{}", root_name(binding.root), binding.field);
+        let field = format!("{}.{}", binding.root.as_str(), binding.field);
         format!("`{field}` refuses clients: it asks for an answer, which a `memory` provider has none of")
     };
     unserved.map(tell).collect()
@@ -83,7 +83,7 @@ pub(super) fn unheard(
     let published = bindings.iter().filter(|binding| binding.action == Action::Publish);
     let unheard = published.filter(|binding| is_debezium(binding.transport, &binding.provider));
     let tell = |binding: &Arc<Binding>| {
-        let field = format!("{}.{}", root_name(binding.root), binding.field);
+        let field = format!("{}.{}", binding.root.as_str(), binding.field);
         format!(
             "`{field}` publishes to `{}`, whose messages are read as change records (`decode: debezium`): \
              what it publishes is none, so subscribers of this provider will not see it",
@@ -91,14 +91,6 @@ pub(super) fn unheard(
         )
     };
     unheard.map(tell).collect()
-}
-
-fn root_name(root: Root) -> &'static str {
-    match root {
-        Root::Query => "Query",
-        Root::Mutation => "Mutation",
-        Root::Subscription => "Subscription",
-    }
 }
 
 #[cfg(test)]
