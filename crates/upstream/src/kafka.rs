@@ -13,7 +13,7 @@ mod topic;
 
 use crate::health::Health;
 use crate::metrics::{Metrics, ProviderMetrics};
-use crate::options::OptionsError;
+use crate::options::{OptionsError, call_timeout};
 use crate::queue::Bounds;
 use crate::start::Start;
 use crate::tls::TlsFiles;
@@ -97,11 +97,9 @@ impl KafkaBroker {
     /// Starts connecting and returns at once; a cluster that is away is waited for in the background, for ever. Fails
     /// only on options that no broker could make right. Needs a tokio runtime.
     pub async fn connect(options: Options, metrics: &Metrics) -> Result<KafkaBroker, OptionsError> {
-        let bounds =
-            Bounds { messages_max: options.source_messages_max.max(1), bytes_max: options.source_bytes_max };
+        let bounds = Bounds::new(options.source_messages_max, options.source_bytes_max);
         let (start, fetch_max_wait) = (options.start, options.fetch_max_wait);
-        // The engine waits as long itself; a little earlier, the reason is heard and not just the silence.
-        let timeout = options.timeout.mul_f32(0.95);
+        let timeout = call_timeout(options.timeout);
         let metrics = metrics.provider("kafka", &options.id);
         let dial = Dial::new(&options)?;
         let health = Health::new(&options.id, "kafka", dial.servers(), HELP, Arc::clone(&metrics));

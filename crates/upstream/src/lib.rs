@@ -2,6 +2,8 @@
 //! Owns sockets to them and nothing else; reads no configuration file (rooms get plain `Options`),
 //! knows no client and no schema.
 
+#[cfg(test)]
+mod broker_tests;
 mod health;
 pub mod http;
 pub mod kafka;

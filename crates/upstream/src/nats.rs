@@ -12,7 +12,7 @@ mod unverified;
 pub use options::{Authentication, Options, Tls};
 
 use crate::metrics::{Metrics, ProviderMetrics};
-use crate::options::OptionsError;
+use crate::options::{OptionsError, call_timeout};
 use crate::queue::Bounds;
 use crate::subject;
 use async_nats::HeaderMap;
@@ -46,10 +46,8 @@ impl NatsBroker {
     /// Starts connecting and returns at once; a server that is away is waited for in the background, for
     /// ever. Fails only on options that no server could make right. Needs a tokio runtime.
     pub async fn connect(options: Options, metrics: &Metrics) -> Result<NatsBroker, OptionsError> {
-        let bounds =
-            Bounds { messages_max: options.source_messages_max.max(1), bytes_max: options.source_bytes_max };
-        // The engine waits as long itself; a little earlier, the reason is heard and not just the silence.
-        let timeout = options.timeout.mul_f32(0.95);
+        let bounds = Bounds::new(options.source_messages_max, options.source_bytes_max);
+        let timeout = call_timeout(options.timeout);
         let request_timeout = options.request_timeout.unwrap_or(options.timeout);
         let metrics = metrics.provider("nats", &options.id);
         let link = connect::connect(&options, metrics).await?;

@@ -1,5 +1,13 @@
-//! What the options of several brokers have in common: what is said of options that cannot work.
-//! Owns the words; each broker owns its own `Options` and what it checks of them.
+//! What the options of several brokers have in common: what is said of options that cannot work, and how long a call
+//! to a broker may take. Each broker owns its own `Options` and what it checks of them.
+
+use std::time::Duration;
+
+/// How long a call may take of the `timeout` that the options give. The engine waits as long itself; a little earlier,
+/// the reason is heard and not just the silence.
+pub(crate) fn call_timeout(timeout: Duration) -> Duration {
+    timeout.mul_f32(0.95)
+}
 
 /// Options that can never work: told at start, with the setting to mend. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -16,6 +16,13 @@ pub(crate) struct Bounds {
     pub(crate) bytes_max: usize,
 }
 
+impl Bounds {
+    /// As options ask for it; a queue without room for one message could never be read.
+    pub(crate) fn new(messages_max: usize, bytes_max: usize) -> Bounds {
+        Bounds { messages_max: messages_max.max(1), bytes_max }
+    }
+}
+
 impl Default for Bounds {
     /// Room for a burst that an engine takes in within a second.
     fn default() -> Self {

@@ -14,7 +14,7 @@ mod url;
 
 use crate::health::Health;
 use crate::metrics::{Metrics, ProviderMetrics};
-use crate::options::OptionsError;
+use crate::options::{OptionsError, call_timeout};
 use crate::queue::{Bounds, queue};
 use crate::start::Start;
 use crate::tls::TlsFiles;
@@ -127,9 +127,8 @@ impl RedisBroker {
             standing,
             metrics,
             start: options.start,
-            // The engine waits as long itself; a little earlier, the reason is heard and not just the silence.
-            timeout: options.timeout.mul_f32(0.95),
-            bounds: Bounds { messages_max: options.source_messages_max, bytes_max: options.source_bytes_max },
+            timeout: call_timeout(options.timeout),
+            bounds: Bounds::new(options.source_messages_max, options.source_bytes_max),
         })
     }
 

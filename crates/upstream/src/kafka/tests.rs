@@ -13,6 +13,7 @@ mod server;
 
 use super::*;
 use crate::Metrics;
+use crate::broker_tests::{numbers, payloads, take_within, until_within};
 use engine::event::Message;
 use proxy::Proxy;
 use rskafka::client::partition::{Compression, PartitionClient, UnknownTopicHandling};
@@ -20,7 +21,6 @@ use rskafka::client::{Client, ClientBuilder};
 use rskafka::record::Record;
 use server::{Listener, Server};
 use std::collections::BTreeMap;
-use tokio::time::timeout;
 
 /// The tests' patience with a real process on a busy machine. Never a measure of speed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -48,25 +48,11 @@ fn subscribe(topics: &[&str]) -> Subscribe {
 }
 
 async fn take(source: &mut Box<dyn Source>, count: usize) -> Vec<Message> {
-    let mut messages = Vec::new();
-    while messages.len() < count {
-        let batch = timeout(PATIENCE, source.next()).await;
-        let batch = batch.unwrap_or_else(|_| panic!("{} of {count} messages came", messages.len()));
-        messages.extend(batch.unwrap_or_else(|| panic!("the source lives: {}", source.end_reason())));
-    }
-    messages
+    take_within(PATIENCE, source.as_mut(), count).await
 }
 
-fn payloads(messages: &[Message]) -> Vec<String> {
-    messages.iter().map(|message| String::from_utf8_lossy(&message.payload).into_owned()).collect()
-}
-
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds().await {
-        assert!(Instant::now() < deadline, "never came true: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+async fn until(what: &str, holds: impl AsyncFnMut() -> bool) {
+    until_within(PATIENCE, what, holds).await;
 }
 
 /// A client of its own, to create topics with and to write where the test says.
@@ -126,10 +112,6 @@ impl Writer {
 }
 
 /// `from..to` as payloads.
-fn numbers(range: std::ops::Range<usize>) -> Vec<String> {
-    range.map(|n| n.to_string()).collect()
-}
-
 /// The payloads of each partition, which must come in the order of their offsets.
 fn by_partition(messages: &[Message]) -> BTreeMap<u32, Vec<String>> {
     let mut lines: BTreeMap<u32, Vec<&Message>> = BTreeMap::new();

@@ -2,6 +2,7 @@
 //! Runs on tokio's paused clock where a timeout is part of the behaviour.
 
 use super::*;
+use crate::broker_tests::payloads;
 use bytes::Bytes;
 use futures::FutureExt;
 use graph::events::Feed;
@@ -32,10 +33,6 @@ fn ready(source: &mut Box<dyn Source>) -> Vec<Message> {
         messages.extend(batch);
     }
     messages
-}
-
-fn payloads(messages: &[Message]) -> Vec<String> {
-    messages.iter().map(|m| String::from_utf8_lossy(&m.payload).into_owned()).collect()
 }
 
 const PATTERNS: [&str; 9] = ["a", "a.b", "*", "a.*", "*.b", "a.>", ">", "b.*.c", "c"];

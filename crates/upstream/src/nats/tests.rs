@@ -13,8 +13,10 @@ mod tls;
 mod trouble;
 
 use super::*;
+use crate::broker_tests::{numbers, payloads, take_within, until_within};
 use async_nats::jetstream::stream::RetentionPolicy as Retention;
 use bytes::Bytes;
+use engine::event::Message;
 use futures::FutureExt;
 use graph::events::Stream;
 use server::Server;
@@ -45,18 +47,8 @@ fn outgoing(subject: &str, payload: &str) -> Outgoing {
     Outgoing::new(subject, payload)
 }
 
-async fn take(source: &mut Box<dyn Source>, count: usize) -> Vec<engine::event::Message> {
-    let mut messages = Vec::new();
-    while messages.len() < count {
-        let batch = tokio::time::timeout(PATIENCE, source.next()).await;
-        let batch = batch.unwrap_or_else(|_| panic!("{} of {count} messages came", messages.len()));
-        messages.extend(batch.expect("the source lives"));
-    }
-    messages
-}
-
-fn payloads(messages: &[engine::event::Message]) -> Vec<String> {
-    messages.iter().map(|m| String::from_utf8_lossy(&m.payload).into_owned()).collect()
+async fn take(source: &mut Box<dyn Source>, count: usize) -> Vec<Message> {
+    take_within(PATIENCE, source.as_mut(), count).await
 }
 
 /// A stream `ORDERS` on `orders.>`, and an operator's hands on it.
@@ -141,20 +133,12 @@ fn at_orders(consumer: Option<&str>, subjects: &[&str]) -> Subscribe {
 }
 
 /// Takes messages and acknowledges them.
-async fn take_acked(source: &mut Box<dyn Source>, count: usize) -> Vec<engine::event::Message> {
+async fn take_acked(source: &mut Box<dyn Source>, count: usize) -> Vec<Message> {
     let messages = take(source, count).await;
     source.ack(messages.last().expect("at least one").position).await;
     messages
 }
 
-fn numbers(range: std::ops::Range<u32>) -> Vec<String> {
-    range.map(|n| n.to_string()).collect()
-}
-
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while !holds().await {
-        assert!(tokio::time::Instant::now() < deadline, "never came true: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+async fn until(what: &str, holds: impl AsyncFnMut() -> bool) {
+    until_within(PATIENCE, what, holds).await;
 }

@@ -9,6 +9,7 @@ mod server;
 mod streams;
 
 use super::*;
+use crate::broker_tests::{numbers, payloads, take_within, until_within};
 use bytes::Bytes;
 use engine::event::Message;
 use futures::FutureExt;
@@ -49,29 +50,11 @@ async fn publish(broker: &RedisBroker, subject: &str, payload: &str) {
 }
 
 async fn take(source: &mut Box<dyn Source>, count: usize) -> Vec<Message> {
-    let mut messages = Vec::new();
-    while messages.len() < count {
-        let batch = tokio::time::timeout(PATIENCE, source.next()).await;
-        let batch = batch.unwrap_or_else(|_| panic!("{} of {count} messages came", messages.len()));
-        messages.extend(batch.unwrap_or_else(|| panic!("the source ended: {}", source.end_reason())));
-    }
-    messages
+    take_within(PATIENCE, source.as_mut(), count).await
 }
 
-fn payloads(messages: &[Message]) -> Vec<String> {
-    messages.iter().map(|m| String::from_utf8_lossy(&m.payload).into_owned()).collect()
-}
-
-fn numbers(range: std::ops::Range<usize>) -> Vec<String> {
-    range.map(|n| n.to_string()).collect()
-}
-
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while !holds().await {
-        assert!(tokio::time::Instant::now() < deadline, "never came true: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+async fn until(what: &str, holds: impl AsyncFnMut() -> bool) {
+    until_within(PATIENCE, what, holds).await;
 }
 
 async fn until_up(broker: &RedisBroker) {
