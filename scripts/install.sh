@@ -1,4 +1,4 @@
-# What the tests need and a new machine lacks. Each function prints the path of the program, on standard error what it does.
+# What the tests need and a new machine lacks. A function for one program prints its path, and on standard error what it does.
 # Downloads go through go, apt, mvn and npm only, and stay under ~/.cache/tidegate, one folder a version.
 
 tidegate_cache=${TIDEGATE_CACHE:-$HOME/.cache/tidegate}
@@ -73,6 +73,14 @@ kafka_pom() {
   </dependencies>
 </project>
 POM
+}
+
+# All three servers, named in the environment for whoever runs next.
+install_brokers() {
+  TIDEGATE_TEST_NATS_SERVER=$(install_nats_server) || return 1
+  TIDEGATE_TEST_REDIS_SERVER=$(install_redis_server) || return 1
+  TIDEGATE_TEST_KAFKA_JARS=$(install_kafka) || return 1
+  export TIDEGATE_TEST_NATS_SERVER TIDEGATE_TEST_REDIS_SERVER TIDEGATE_TEST_KAFKA_JARS
 }
 
 install_chromium() {
