@@ -12,10 +12,12 @@ import { startWorld } from "../lib/world.js";
 
 const TICKS = "subscription { ticks { sequence text } }";
 const limits = { outbox_frames_max: 4, outbox_bytes_max: "64KiB" };
+// graphql-sse connects again only after a stream that was not completed.
+const shutdown = { event_streams: "reconnect" };
 
 let world;
 before(async () => {
-  world = await startWorld({ provider: "memory", config: { limits } });
+  world = await startWorld({ provider: "memory", config: { limits, shutdown } });
 });
 after(() => world?.stop());
 
@@ -83,7 +85,7 @@ test("both clients come back by themselves after a restart", async () => {
   await publish({ sequence: 1 });
   await until("the first event at both", () => seen.sequences.length === 1 && streamed.length === 1);
   await world.router.stop("SIGTERM");
-  world.router = await serve(world.folder, world.supergraph, { events: providers.memory(), limits }, [], port);
+  world.router = await serve(world.folder, world.supergraph, { events: providers.memory(), limits, shutdown }, [], port);
   await joined(world.router, 2);
   await publish({ sequence: 2 });
   await until("the second event at both", () => seen.sequences.length === 2 && streamed.length === 2);

@@ -1,22 +1,22 @@
-//! From listener to HTTP: accepts, lets hyper read heads, and takes a connection back when it becomes a
-//! stream.
-//! Owns the hand-over: after it no task and no channel is left for the connection.
+//! From listener to HTTP: accepts, speaks TLS, tells HTTP/1.1 from HTTP/2, lets hyper read requests, and takes a
+//! connection back when it becomes a stream.
+//! Owns the hand-over: after it no task and no channel is left for an HTTP/1.1 connection.
+
+mod http1;
+mod http2;
 
 use crate::descriptors::{self, REFUSALS_MAX};
-use crate::http;
 use crate::seat::Seat;
-use crate::shard::{Adoption, Takeover};
 use crate::site::Site;
-use bytes::Bytes;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use std::future::poll_fn;
-use std::pin::Pin;
+use crate::tls::{H2, Tls};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// How long a refused connection may take to read that it is.
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(1);
@@ -24,9 +24,28 @@ const REFUSAL_PATIENCE: Duration = Duration::from_secs(1);
 /// Out of descriptors, accepting fails until a connection ends; asking at once again would only burn a core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Between two looks at the first bytes of a connection that sent fewer than it takes to tell.
+const SNIFF_PAUSE: Duration = Duration::from_millis(5);
+
+/// How an HTTP/2 connection without TLS begins (RFC 9113 §3.4); no method of HTTP/1.1 may be called so.
+const HTTP2_FIRST_BYTES: &[u8] = b"PRI";
+
 /// Ends with the connection, so it needs no length.
 const REFUSAL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\n\
     content-type: text/plain\r\n\r\nno place is left: limits.connections_max, or the limit on open files";
+
+/// What every connection is driven with.
+struct Driver {
+    site: Arc<Site>,
+    seat: Arc<Seat>,
+    stop: watch::Receiver<bool>,
+}
+
+/// A connection that is ready for its first request.
+enum Begun {
+    Plain { stream: TcpStream, is_http2: bool },
+    Tls { stream: Box<TlsStream<TcpStream>>, is_http2: bool },
+}
 
 /// Accepts until told to stop.
 pub(crate) async fn accept(listener: TcpListener, site: Arc<Site>, mut stop: watch::Receiver<bool>) {
@@ -54,7 +73,8 @@ pub(crate) async fn accept(listener: TcpListener, site: Arc<Site>, mut stop: wat
         };
         match site.seats.take() {
             Some(seat) => {
-                tokio::spawn(drive(site.clone(), stream, seat, stop.clone()));
+                let driver = Driver { site: site.clone(), seat: Arc::new(seat), stop: stop.clone() };
+                tokio::spawn(driver.drive(stream));
             }
             None => {
                 site.metrics.refusals.add(&["connections_max"], 1);
@@ -69,7 +89,7 @@ pub(crate) async fn accept(listener: TcpListener, site: Arc<Site>, mut stop: wat
     }
 }
 
-/// Says 503, and waits a little for the client to read it.
+/// Says 503, and waits a little for the client to read it. Under TLS the client sees no HTTP, but an end.
 async fn refuse(mut stream: TcpStream) {
     let told = async {
         stream.write_all(REFUSAL).await?;
@@ -78,85 +98,82 @@ async fn refuse(mut stream: TcpStream) {
         while stream.read(&mut rest).await? > 0 {}
         std::io::Result::Ok(())
     };
-    if !matches!(tokio::time::timeout(REFUSAL_PATIENCE, told).await, Ok(Ok(()))) {
+    if !matches!(timeout(REFUSAL_PATIENCE, told).await, Ok(Ok(()))) {
         tracing::debug!("a refused connection did not wait to be told");
     }
 }
 
-/// Serves one connection's requests until it ends or one of them takes it over.
-async fn drive(site: Arc<Site>, stream: TcpStream, seat: Seat, mut stop: watch::Receiver<bool>) {
-    let prepared = stream
-        .set_nodelay(true)
-        .and_then(|()| descriptors::lose_when_silent(&stream, site.timings.unacknowledged));
-    if let Err(error) = prepared {
-        tracing::debug!(%error, "a connection ended before its first request");
-        return;
+impl Driver {
+    /// Serves one connection's requests until it ends or one of them takes it over.
+    async fn drive(self, stream: TcpStream) {
+        let prepared = stream
+            .set_nodelay(true)
+            .and_then(|()| descriptors::lose_when_silent(&stream, self.site.timings.unacknowledged));
+        if let Err(error) = prepared {
+            tracing::debug!(%error, "a connection ended before its first request");
+            return;
+        }
+        let mut stop = self.stop.clone();
+        if *stop.borrow() {
+            return;
+        }
+        // Whoever has asked for nothing yet is owed nothing once the router stops.
+        let begun = tokio::select! {
+            begun = self.begin(stream) => begun,
+            _ = stop.changed() => return,
+        };
+        match begun {
+            Some(Begun::Plain { stream, is_http2: true }) => http2::drive(self, stream).await,
+            Some(Begun::Plain { stream, is_http2: false }) => http1::drive(self, stream).await,
+            Some(Begun::Tls { stream, is_http2: true }) => http2::drive(self, *stream).await,
+            Some(Begun::Tls { stream, is_http2: false }) => http1::drive(self, *stream).await,
+            None => {}
+        }
     }
-    let (takeovers, mut taken) = mpsc::channel(1);
-    let answering = site.clone();
-    let answer = hyper::service::service_fn(move |request| {
-        Box::pin(http::answer(answering.clone(), request, takeovers.clone()))
-    });
-    let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(site.timings.request)
-        .serve_connection(TokioIo::new(stream), answer);
-    let mut is_stopping = *stop.borrow();
-    if is_stopping {
-        Pin::new(&mut connection).graceful_shutdown();
+
+    /// Finds out what a connection speaks; `None` = it ended before that.
+    async fn begin(&self, stream: TcpStream) -> Option<Begun> {
+        if let Some(tls) = &self.site.tls {
+            let stream = Box::new(self.shake_hands(tls, stream).await?);
+            let is_http2 = stream.get_ref().1.alpn_protocol() == Some(H2);
+            return Some(Begun::Tls { stream, is_http2 });
+        }
+        let is_http2 = self.site.http2 && self.is_http2(&stream).await?;
+        Some(Begun::Plain { stream, is_http2 })
     }
-    let takeover = loop {
-        tokio::select! {
-            biased;
-            Some(takeover) = taken.recv() => break takeover,
-            ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => {
-                if let Err(error) = ended {
-                    // Idle between requests is no refusal.
-                    let is_idle = connection.into_parts().read_buf.is_empty();
-                    if let Some(label) = refused_head(&error, is_idle) {
-                        site.metrics.refusals.add(&[label], 1);
-                    }
-                    tracing::debug!(%error, "an HTTP connection ended early");
-                    return;
+
+    async fn shake_hands(&self, tls: &Tls, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+        let handshake = TlsAcceptor::from(tls.config.clone()).accept(stream);
+        match timeout(self.site.timings.request, handshake).await {
+            Ok(Ok(stream)) => Some(stream),
+            Ok(Err(error)) => {
+                self.site.metrics.refusals.add(&["tls_handshake"], 1);
+                tracing::debug!(%error, "a TLS handshake failed");
+                None
+            }
+            Err(_) => {
+                self.site.metrics.refusals.add(&["tls_timeout"], 1);
+                None
+            }
+        }
+    }
+
+    /// Looks at the first bytes without taking them; `None` = it ended before there were enough.
+    async fn is_http2(&self, stream: &TcpStream) -> Option<bool> {
+        let sniffed = async {
+            let mut first = [0; HTTP2_FIRST_BYTES.len()];
+            loop {
+                let seen = stream.peek(&mut first).await.ok().filter(|seen| *seen > 0)?;
+                if first[..seen] != HTTP2_FIRST_BYTES[..seen] {
+                    return Some(false);
                 }
-                return finish(connection.into_parts().io.into_inner()).await;
+                if seen == first.len() {
+                    return Some(true);
+                }
+                tokio::time::sleep(SNIFF_PAUSE).await;
             }
-            _ = stop.changed(), if !is_stopping => {
-                is_stopping = true;
-                Pin::new(&mut connection).graceful_shutdown();
-            }
-        }
-    };
-    let parts = connection.into_parts();
-    adopt(&site, parts.io.into_inner(), parts.read_buf, takeover, seat).await;
-}
-
-/// What the end of a connection before or within a request's head is counted under; `None` = its client just
-/// left.
-fn refused_head(error: &hyper::Error, is_idle: bool) -> Option<&'static str> {
-    if error.is_timeout() {
-        (!is_idle).then_some("head_timeout")
-    } else if error.is_parse_too_large() {
-        Some("head_too_large")
-    } else if error.is_parse() {
-        Some("bad_head")
-    } else {
-        None
-    }
-}
-
-async fn finish(mut stream: TcpStream) {
-    if let Err(error) = stream.shutdown().await {
-        tracing::debug!(%error, "an HTTP connection was gone before its end");
-    }
-}
-
-async fn adopt(site: &Site, stream: TcpStream, leftover: Bytes, takeover: Takeover, seat: Seat) {
-    // Stays non-blocking, and leaves the runtime's poll.
-    match stream.into_std() {
-        Ok(stream) => {
-            site.hand_over(Adoption { stream, leftover, takeover, seat }).await;
-        }
-        Err(error) => tracing::warn!(%error, "a connection could not be handed to its shard"),
+        };
+        // Whoever has sent nothing by then is no refusal, and ends as an idle connection does.
+        timeout(self.site.timings.request, sniffed).await.ok().flatten()
     }
 }

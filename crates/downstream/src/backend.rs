@@ -88,37 +88,44 @@ impl Call for EngineCall {
     }
 }
 
-/// Runs one operation of a long-lived connection to where it answers or lives. A panic in it ends it alone. A
-/// subscription that its client has `left` is given up, however long the engine would have let it wait for a broker;
-/// a mutation is not. `joining` is awaited when all that is left of a subscription is to wait for its source.
-pub(crate) async fn run(
+/// Makes a request of a long-lived connection ready to run.
+pub(crate) async fn prepare(
     backend: Arc<dyn Backend>,
     request: serde_json::Value,
     identity: Identity,
-    member: Member,
     allows_mutation: bool,
+) -> Result<Box<dyn Call>, Vec<GraphqlError>> {
+    let request = Request::from_json(request).map_err(|error| vec![error])?;
+    let call = backend.prepare(request, identity).await?;
+    if call.kind() == Kind::Mutation && !allows_mutation {
+        return Err(vec![GraphqlError::new(Code::BadRequest, "a mutation cannot be sent by GET; use POST")]);
+    }
+    Ok(call)
+}
+
+/// Runs one operation of a long-lived connection to where it answers or lives. A subscription that its client has
+/// `left` is given up, however long the engine would have let it wait for a broker; a mutation is not. `joining` is
+/// awaited when all that is left of a subscription is to wait for its source.
+pub(crate) async fn run(
+    call: Box<dyn Call>,
+    member: Member,
     left: oneshot::Receiver<Infallible>,
     joining: impl Future<Output = ()>,
-) -> Outcome {
-    let operation = async move {
-        let request = Request::from_json(request).map_err(|error| vec![error])?;
-        let call = backend.prepare(request, identity).await?;
-        match call.kind() {
-            Kind::Subscription => {
-                joining.await;
-                tokio::select! {
-                    biased;
-                    // It never carries a value: its sender is dropped with the operation.
-                    _ = left => Err(Vec::new()),
-                    joined = call.subscribe(member) => joined.map(Outcome::Joined),
-                }
-            }
-            Kind::Mutation if !allows_mutation => {
-                Err(vec![GraphqlError::new(Code::BadRequest, "a mutation cannot be sent by GET; use POST")])
-            }
-            Kind::Query | Kind::Mutation => Ok(Outcome::Response(call.execute().await)),
-        }
-    };
+) -> Result<Outcome, Vec<GraphqlError>> {
+    if call.kind() != Kind::Subscription {
+        return Ok(Outcome::Response(call.execute().await));
+    }
+    joining.await;
+    tokio::select! {
+        biased;
+        // It never carries a value: its sender is dropped with the operation.
+        _ = left => Err(Vec::new()),
+        joined = call.subscribe(member) => joined.map(Outcome::Joined),
+    }
+}
+
+/// What became of an operation; a panic in it ends it alone.
+pub(crate) async fn guarded(operation: impl Future<Output = Result<Outcome, Vec<GraphqlError>>>) -> Outcome {
     match AssertUnwindSafe(operation).catch_unwind().await {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(errors)) => Outcome::Refused(errors),

@@ -4,7 +4,7 @@
 pub(crate) mod client;
 
 use crate::backend::{Backend, Call, Joined};
-use crate::options::{Options, Timings};
+use crate::options::{Drain, Options, Timings};
 use crate::server::{Server, serve_backend};
 use bytes::Bytes;
 use engine::outbox::{End, Member, MemberId, Overflow, Payload, ShardTurn};
@@ -206,13 +206,23 @@ impl World {
 
     /// Drains on the runtime's threads, so that the test can go on reading.
     pub(crate) fn drain(&mut self) -> tokio::task::JoinHandle<()> {
-        let server = self.server.take().unwrap();
-        self.runtime.spawn(server.drain(PATIENCE))
+        self.drain_as(at_once())
     }
+
+    pub(crate) fn drain_as(&mut self, drain: Drain) -> tokio::task::JoinHandle<()> {
+        let server = self.server.take().unwrap();
+        self.runtime.spawn(server.drain(drain))
+    }
+}
+
+/// Everybody ends now.
+pub(crate) fn at_once() -> Drain {
+    Drain { spread: Duration::ZERO, within: PATIENCE, completes_event_streams: true }
 }
 
 /// No timer fires by itself within a test.
 pub(crate) fn patient() -> Timings {
     let long = Duration::from_secs(3600);
-    Timings { connection_init: long, ping: long, heartbeat: long, ..Timings::default() }
+    let heartbeats = Timings { heartbeat: long, multipart_heartbeat: long, ..Timings::default() };
+    Timings { connection_init: long, ping: long, ..heartbeats }
 }

@@ -1,54 +1,103 @@
 //! Requests: routes, GraphQL over HTTP, and the requests that become streams.
-//! Owns status codes and headers; the streams themselves belong to the shards.
+//! Owns the way of a request through this room; the streams themselves belong to the shards.
 
+mod answers;
 mod handshake;
 mod pages;
 mod request;
+mod shared;
 
 use crate::auth::AuthFailure;
-use crate::negotiate::{self, Media};
-use crate::shard::{StreamKind, Takeover};
+use crate::backend::Call;
+use crate::form::Form;
+use crate::negotiate::{self, Accepted, Media};
+use crate::pipe::{Outlet, pipe};
+use crate::seat::Seat;
+use crate::shard::{Adoption, StreamKind, Wire};
 use crate::site::Site;
-use crate::sse;
+use answers::{Answer, errors, json, not_allowed, plain, status_of, unauthenticated};
 use bytes::Bytes;
-use engine::request::refusal;
 use engine::{Identity, Request};
 use graph::error::{Code, GraphqlError};
 use graph::operation::Kind;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use http::{HeaderMap, Method, Response, StatusCode};
-use http_body_util::Full;
+use http::header::{ALLOW, HOST, HeaderValue};
+use http::{HeaderMap, Method, Response, StatusCode, Version, request::Parts, response};
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use serde_json::Value;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-type Answer = Response<Full<Bytes>>;
+/// A request that becomes a stream: what a shard needs beside its wire.
+pub(crate) struct Takeover {
+    pub(crate) head: response::Parts,
+    pub(crate) stream_kind: StreamKind,
+    pub(crate) identity: Identity,
+    /// Where the stream is known already.
+    pub(crate) shard: Option<usize>,
+}
 
-/// An answer, or else the connection leaves HTTP.
+/// How a request's connection is given to a shard.
+pub(crate) enum Door {
+    /// HTTP/1.1: the whole connection leaves the HTTP library.
+    Takeover(mpsc::Sender<Takeover>),
+    /// HTTP/2: the response's body is fed by the shard. It has its part in the connection's seat.
+    Body(Arc<Seat>),
+}
+
+/// An answer, or else a stream.
 type Routed = Result<Answer, Box<Takeover>>;
 
-/// Answers one request, or asks for its connection and never returns.
+/// What the HTTP library sends.
+type Reply = Response<Either<Full<Bytes>, Outlet>>;
+
+/// Answers one request, or gives its connection away; in HTTP/1.1 it never returns then.
 pub(crate) async fn answer(
     site: Arc<Site>,
-    request: http::Request<Incoming>,
-    takeovers: mpsc::Sender<Takeover>,
-) -> Result<Answer, Infallible> {
+    mut request: http::Request<Incoming>,
+    door: Door,
+) -> Result<Reply, Infallible> {
     tracing::trace!(target: "way", step = "serve");
+    name_host(&mut request);
     let cors = site.origins.response_headers(request.headers());
-    let outcome = route(&site, request).await;
-    let mut response = match outcome {
-        Ok(response) => response,
-        Err(takeover) => {
-            if takeovers.send(*takeover).await.is_ok() {
-                std::future::pending::<()>().await;
-            }
-            plain(StatusCode::INTERNAL_SERVER_ERROR, "the connection is already taken over")
+    let mut response = match route(&site, request).await {
+        Ok(response) => response.map(Either::Left),
+        Err(mut takeover) => {
+            takeover.head.headers.extend(cors);
+            return Ok(give_away(&site, *takeover, door).await);
         }
     };
     response.headers_mut().extend(cors);
     Ok(response)
+}
+
+async fn give_away(site: &Site, takeover: Takeover, door: Door) -> Reply {
+    match door {
+        Door::Takeover(takeovers) => {
+            if takeovers.send(takeover).await.is_ok() {
+                std::future::pending::<()>().await;
+            }
+            let text = "the connection is already taken over";
+            plain(StatusCode::INTERNAL_SERVER_ERROR, text).map(Either::Left)
+        }
+        Door::Body(seat) => {
+            let (inlet, outlet) = pipe();
+            let Takeover { head, stream_kind, identity, shard } = takeover;
+            let (wire, leftover) = (Wire::Pipe(inlet), Bytes::new());
+            let adoption = Adoption { wire, head: Vec::new(), leftover, stream_kind, identity, seat };
+            site.hand_over(shard, adoption).await;
+            Response::from_parts(head, Either::Right(outlet))
+        }
+    }
+}
+
+/// HTTP/2 says in the address what HTTP/1.1 says in a header.
+fn name_host(request: &mut http::Request<Incoming>) {
+    let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
+    if let Some(host) = authority.and_then(|authority| HeaderValue::try_from(authority).ok()) {
+        request.headers_mut().entry(HOST).or_insert(host);
+    }
 }
 
 async fn route(site: &Site, request: http::Request<Incoming>) -> Routed {
@@ -63,24 +112,32 @@ async fn route(site: &Site, request: http::Request<Incoming>) -> Routed {
             handshake::websocket(site, request.headers())
         }
         Method::GET | Method::POST => graphql(site, request).await,
-        _ => Ok(not_allowed("GraphQL is served by GET and POST", "GET, POST, OPTIONS")),
+        Method::PUT => Ok(shared::reserve(site, request.headers()).await),
+        Method::DELETE => Ok(shared::leave(site, &request.into_parts().0).await),
+        _ => Ok(not_allowed("GraphQL is served by GET and POST", "GET, POST, PUT, DELETE, OPTIONS")),
     }
 }
 
 async fn graphql(site: &Site, request: http::Request<Incoming>) -> Routed {
-    let Some(media) = negotiate::media(request.headers()) else {
+    let Some(accepted) = negotiate::accepted(request.headers()) else {
         let text = "none of the accepted types is served; accept application/json, \
-            application/graphql-response+json or, for subscriptions, text/event-stream";
+            application/graphql-response+json or, for subscriptions, text/event-stream or multipart/mixed";
         return Ok(plain(StatusCode::NOT_ACCEPTABLE, text));
     };
-    let is_post = request.method() == Method::POST;
     let (parts, body) = request.into_parts();
+    let token = shared::token(&parts);
+    if let Some(token) = &token
+        && accepted.prefers_form
+        && accepted.form == Some(Form::EventStream)
+    {
+        return shared::open(site, &parts.headers, token).await;
+    }
     // Before the body: a caller who is refused costs a head.
     let identity = match authenticate(site, &parts.headers).await {
         Ok(identity) => identity,
-        Err(failure) => return Ok(unauthenticated(media, failure)),
+        Err(failure) => return Ok(unauthenticated(accepted.media_of_errors(), failure)),
     };
-    let asked = if is_post {
+    let asked = if parts.method == Method::POST {
         request::from_body(&parts.headers, body, site.limits.request_bytes_max, site.timings.request).await
     } else {
         request::from_query(parts.uri.query().unwrap_or_default())
@@ -89,59 +146,68 @@ async fn graphql(site: &Site, request: http::Request<Incoming>) -> Routed {
         Ok(asked) => asked,
         Err((status, text)) => {
             site.metrics.refusals.add(&[request::label(status)], 1);
-            return Ok(errors(status, media, &[GraphqlError::new(Code::BadRequest, text)]));
+            let error = GraphqlError::new(Code::BadRequest, text);
+            return Ok(errors(status, accepted.media_of_errors(), &[error]));
         }
     };
-    let stream = |asked: Value, identity: Identity| {
-        let cors = handshake::header_lines(&site.origins.response_headers(&parts.headers));
-        let stream_kind = StreamKind::EventStream { request: asked, allows_mutation: is_post };
-        Err(Box::new(Takeover { head: sse::head(&cors), stream_kind, identity }))
-    };
-    if media == Media::EventStream {
-        return stream(asked, identity);
+    match token {
+        Some(token) => Ok(shared::start(site, &parts, accepted, &token, asked, identity).await),
+        None => run(site, &parts, accepted, asked, identity).await,
     }
+}
+
+/// Runs an operation to its response, or makes a stream of it: a subscription always, and anything for a client that
+/// likes a stream best.
+async fn run(site: &Site, parts: &Parts, accepted: Accepted, asked: Value, identity: Identity) -> Routed {
+    let stream = |form: Form, request: Value, identity: Identity| {
+        let is_chunked = parts.version == Version::HTTP_11;
+        let allows_mutation = parts.method == Method::POST;
+        let stream_kind = StreamKind::Body { form, is_chunked, request, allows_mutation };
+        Err(Box::new(Takeover { head: form.head(), stream_kind, identity, shard: None }))
+    };
+    let media = match accepted {
+        Accepted { form: Some(form), prefers_form: true, .. } => return stream(form, asked, identity),
+        _ => accepted.media_of_errors(),
+    };
     // Clients such as urql accept every type for every operation: what a subscription is sent, it decides itself.
-    let again = negotiate::accepts_stream(&parts.headers).then(|| (asked.clone(), identity.clone()));
-    match (execute(site, asked, identity, media, is_post).await, again) {
-        (Some(answer), _) => {
-            site.metrics.connections.add(&["http"], 1);
-            Ok(answer)
-        }
-        (None, Some((asked, identity))) => stream(asked, identity),
-        (None, None) => {
-            let text = "a subscription needs a stream: send `accept: text/event-stream`, or connect by \
-                WebSocket with the graphql-transport-ws sub-protocol";
+    let again = accepted.form.map(|form| (form, asked.clone(), identity.clone()));
+    let call = match prepare(site, parts, media, asked, identity).await {
+        Ok(call) => call,
+        Err(refusal) => return Ok(*refusal),
+    };
+    if call.kind() != Kind::Subscription {
+        site.metrics.connections.add(&["http"], 1);
+        return Ok(json(StatusCode::OK, media, call.execute().await));
+    }
+    match again {
+        Some((form, asked, identity)) => stream(form, asked, identity),
+        None => {
+            let text = "a subscription needs a stream: send `accept: text/event-stream` or \
+                `multipart/mixed;subscriptionSpec=1.0`, or connect by WebSocket";
             Ok(errors(StatusCode::NOT_ACCEPTABLE, media, &[GraphqlError::new(Code::BadRequest, text)]))
         }
     }
 }
 
-/// The response of a query or a mutation, or a refusal; `None` = it is a subscription.
-async fn execute(
+/// An operation that may run, or the answer that says why it may not.
+async fn prepare(
     site: &Site,
+    parts: &Parts,
+    media: Media,
     asked: Value,
     identity: Identity,
-    media: Media,
-    is_post: bool,
-) -> Option<Answer> {
-    let request = match Request::from_json(asked) {
-        Ok(request) => request,
-        Err(error) => return Some(errors(StatusCode::BAD_REQUEST, media, &[error])),
-    };
-    let call = match site.backend.prepare(request, identity).await {
-        Ok(call) => call,
-        Err(found) => return Some(errors(status_of(&found, media), media, &found)),
-    };
-    match call.kind() {
-        Kind::Subscription => None,
-        Kind::Mutation if !is_post => {
-            let error = GraphqlError::new(Code::BadRequest, "a mutation cannot be sent by GET; use POST");
-            let mut response = errors(StatusCode::METHOD_NOT_ALLOWED, media, &[error]);
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-            Some(response)
-        }
-        Kind::Query | Kind::Mutation => Some(json(StatusCode::OK, media, call.execute().await)),
+) -> Result<Box<dyn Call>, Box<Answer>> {
+    let refuse = |status, found: &[GraphqlError]| Box::new(errors(status, media, found));
+    let request = Request::from_json(asked).map_err(|error| refuse(StatusCode::BAD_REQUEST, &[error]))?;
+    let prepared = site.backend.prepare(request, identity).await;
+    let call = prepared.map_err(|found| refuse(status_of(&found, media), &found))?;
+    if call.kind() == Kind::Mutation && parts.method != Method::POST {
+        let error = GraphqlError::new(Code::BadRequest, "a mutation cannot be sent by GET; use POST");
+        let mut response = errors(StatusCode::METHOD_NOT_ALLOWED, media, &[error]);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        return Err(Box::new(response));
     }
+    Ok(call)
 }
 
 /// The caller as a request shows it.
@@ -165,61 +231,4 @@ async fn authenticate(site: &Site, headers: &HeaderMap) -> Result<Identity, Auth
             Err(failure)
         }
     }
-}
-
-fn unauthenticated(media: Media, failure: AuthFailure) -> Answer {
-    let error = GraphqlError::new(Code::Unauthenticated, failure.message());
-    if failure == AuthFailure::KeysUnavailable {
-        let mut response = errors(StatusCode::SERVICE_UNAVAILABLE, media, &[error]);
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
-        return response;
-    }
-    let mut response = errors(StatusCode::UNAUTHORIZED, media, &[error]);
-    response.headers_mut().insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
-}
-
-/// GraphQL over HTTP §6.4: with its own type the status tells of request errors; with plain JSON a
-/// well-formed request gets 200, since old clients read the body only then. Refusals of the caller keep their
-/// status in both.
-fn status_of(errors: &[GraphqlError], media: Media) -> StatusCode {
-    let has = |code| errors.iter().any(|error| error.code == code);
-    if has(Code::Unauthenticated) {
-        StatusCode::UNAUTHORIZED
-    } else if has(Code::Forbidden) {
-        StatusCode::FORBIDDEN
-    } else if has(Code::InternalServerError) || has(Code::PlanningFailed) {
-        StatusCode::INTERNAL_SERVER_ERROR
-    } else if media == Media::GraphqlResponse {
-        StatusCode::BAD_REQUEST
-    } else {
-        StatusCode::OK
-    }
-}
-
-fn errors(status: StatusCode, media: Media, errors: &[GraphqlError]) -> Answer {
-    // Before a stream has begun its client reads a body, and JSON is what it can read.
-    let media = if media == Media::EventStream { Media::Json } else { media };
-    json(status, media, refusal(errors))
-}
-
-fn json(status: StatusCode, media: Media, body: Bytes) -> Answer {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-fn plain(status: StatusCode, text: &'static str) -> Answer {
-    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
-}
-
-fn not_allowed(text: &'static str, allow: &'static str) -> Answer {
-    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, text);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
-    response
 }

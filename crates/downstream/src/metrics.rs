@@ -15,8 +15,10 @@ pub struct Metrics {
     pub bytes_sent: AtomicU64,
     /// Payloads that a full outbox dropped; their clients were told.
     pub payloads_dropped: AtomicU64,
-    /// By `reason`: ends of WebSocket and SSE connections.
+    /// By `reason`: ends of WebSocket and streaming connections.
     pub closes: Family,
+    /// By `protocol` and `reason`: ends of the operations on them.
+    pub streams_ended: Family,
     /// By `reason`.
     pub auth_failures: Family,
     /// By `reason`: requests and connections refused before they reached the engine.
@@ -52,6 +54,9 @@ impl Metrics {
         for (name, label, family, about) in families {
             text.labelled(&format!("downstream_{name}"), about, &[label], family.read());
         }
+        let about = "Operations of long-lived connections that ended, by protocol and reason.";
+        let labels = ["protocol", "reason"];
+        text.labelled("downstream_streams_ended", about, &labels, self.streams_ended.read());
         text.into_text()
     }
 }

@@ -6,7 +6,7 @@ use crate::backend::{self, Backend};
 use crate::descriptors;
 use crate::guard::Origins;
 use crate::metrics::Metrics;
-use crate::options::Options;
+use crate::options::{Drain, Options};
 use crate::seat::Seats;
 use crate::shard::{SHARDS_MAX, ShardThread, Surroundings, Turn};
 use crate::site::Site;
@@ -21,6 +21,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+/// How long the engine may take to end what clients have left.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(1);
+
 /// A listening server; dropping it stops accepting and lets open connections be, `drain` ends it in order.
 pub struct Server {
     address: SocketAddr,
@@ -29,6 +32,8 @@ pub struct Server {
     seats: Arc<Seats>,
     shards: Vec<ShardThread>,
     accepting: JoinHandle<()>,
+    /// Looks for a new certificate.
+    watching: Option<JoinHandle<()>>,
     stop: watch::Sender<bool>,
 }
 
@@ -71,11 +76,14 @@ pub(crate) fn serve_backend(
         timings: options.timings,
         seats: seats.clone(),
         shards: shards.iter().map(|shard| shard.mailbox.clone()).collect(),
-        next_shard: AtomicUsize::new(0),
+        turn: AtomicUsize::new(0),
+        tls: options.tls.clone(),
+        http2: options.http2,
     });
     let (stop, stopped) = watch::channel(false);
     let accepting = tokio::spawn(accept::accept(listener, site, stopped));
-    Ok(Server { address, backend, metrics, seats, shards, accepting, stop })
+    let watching = options.tls.map(|tls| tokio::spawn(tls.watch()));
+    Ok(Server { address, backend, metrics, seats, shards, accepting, watching, stop })
 }
 
 impl Server {
@@ -99,22 +107,26 @@ impl Server {
         self.metrics.clone()
     }
 
-    /// Stops accepting, lets the engine end every subscription, ends every connection with its terminal
-    /// frame, and returns once all are gone, or when this much time has passed.
-    pub async fn drain(self, within: Duration) {
-        let deadline = Instant::now() + within;
+    /// Stops accepting, ends every connection with its terminal frame, spread over the window and each after what it
+    /// still has to answer, and returns once all are gone, or when patience is over.
+    pub async fn drain(self, drain: Drain) {
+        let deadline = Instant::now() + drain.within;
         self.stop.send_replace(true);
         if self.accepting.await.is_err() {
             tracing::error!("accepting connections ended in a panic");
         }
-        if timeout_at(deadline, self.backend.drain()).await.is_err() {
-            tracing::warn!("the engine did not drain in time");
+        if let Some(watching) = &self.watching {
+            watching.abort();
         }
         for shard in &self.shards {
-            shard.mailbox.send(Turn::Drain).await;
+            shard.mailbox.send(Turn::Drain(drain)).await;
         }
         if timeout_at(deadline, self.seats.all_free()).await.is_err() {
             tracing::warn!(connections = self.seats.taken(), "connections left at the end of the drain");
+        }
+        // Its triggers have nobody left; what is still under way must not be cut before its client is.
+        if timeout_at(deadline + ENGINE_PATIENCE, self.backend.drain()).await.is_err() {
+            tracing::warn!("the engine did not drain in time");
         }
         for shard in &self.shards {
             shard.mailbox.send(Turn::Stop).await;

@@ -7,22 +7,27 @@ mod deadlines;
 mod members;
 mod owner;
 mod protocol;
+pub(crate) mod shared;
+mod wire;
 
 use crate::auth::{AuthFailure, Authenticator};
 use crate::backend::{Backend, Outcome};
+use crate::form::Form;
 use crate::metrics::Metrics;
-use crate::options::Timings;
+use crate::options::{Drain, Timings};
 use crate::seat::Seat;
+use crate::websocket::Dialect;
 use bytes::Bytes;
 use engine::outbox::{MemberId, Shard, ShardId, ShardTurn};
 use engine::{Identity, Limits};
 use futures::future::BoxFuture;
 use serde_json::Value;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 pub(crate) use members::SHARDS_MAX;
+pub(crate) use wire::Wire;
 
 /// What a shard is told.
 pub(crate) enum Turn {
@@ -35,6 +40,7 @@ pub(crate) enum Turn {
     /// A subscription is prepared and waits for its source.
     Joining {
         connection: ConnectionId,
+        member: MemberId,
     },
     Finished {
         connection: ConnectionId,
@@ -43,39 +49,35 @@ pub(crate) enum Turn {
         /// `Joining` came before.
         is_joining: bool,
     },
-    /// End every connection, each after what waits for it.
-    Drain,
+    /// What HTTP requests ask of a stream that several operations share.
+    Shared(shared::Order),
+    /// End every connection, each after what waits for it, spread over a while.
+    Drain(Drain),
     /// End now.
     Stop,
 }
 
-/// A connection handed over by the HTTP side, its response head not yet written.
+/// A connection handed over by the HTTP side.
 pub(crate) struct Adoption {
-    pub(crate) stream: std::net::TcpStream,
+    pub(crate) wire: Wire,
+    /// The response head, where it has not been written yet.
+    pub(crate) head: Vec<u8>,
     /// Bytes the client sent after its request.
     pub(crate) leftover: Bytes,
-    pub(crate) takeover: Takeover,
-    pub(crate) seat: Seat,
-}
-
-/// A request that becomes a stream: what its connection is taken over with.
-pub(crate) struct Takeover {
-    /// The response head.
-    pub(crate) head: Vec<u8>,
     pub(crate) stream_kind: StreamKind,
     pub(crate) identity: Identity,
+    /// The place it takes; a stream within an HTTP/2 connection has its share in that one's.
+    pub(crate) seat: Arc<Seat>,
 }
 
 /// What the connection becomes.
 pub(crate) enum StreamKind {
-    /// graphql-transport-ws; without it offered by the client, closed with 4406.
-    WebSocket {
-        is_subprotocol_offered: bool,
-    },
-    EventStream {
-        request: Value,
-        allows_mutation: bool,
-    },
+    /// Without a sub-protocol that both know, closed with 4406.
+    WebSocket { dialect: Option<Dialect> },
+    /// A response body for one operation.
+    Body { form: Form, is_chunked: bool, request: Value, allows_mutation: bool },
+    /// The event stream that was reserved under this id.
+    Shared { reserved: ConnectionId },
 }
 
 /// A connection's place at its shard; the generation tells later users of the same slot apart.
@@ -99,6 +101,8 @@ pub(crate) struct Surroundings {
 pub(crate) struct Mailbox {
     id: ShardId,
     sender: mpsc::Sender<Turn>,
+    /// Connections whose wire has no readiness of its own, and has news.
+    nudged: Arc<Mutex<Vec<ConnectionId>>>,
     bell: Bell,
 }
 
@@ -124,6 +128,12 @@ impl Mailbox {
         if self.sender.send(turn).await.is_ok() {
             self.bell.ring();
         }
+    }
+
+    /// Has a connection read and flushed, as readiness of a socket would.
+    fn nudge(&self, connection: ConnectionId) {
+        self.nudged.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        self.bell.ring();
     }
 }
 
@@ -163,8 +173,10 @@ impl ShardThread {
         let waker = mio::Waker::new(poll.registry(), owner::BELL)?;
         let is_rung = Arc::new(AtomicBool::new(false));
         let (sender, receiver) = mpsc::channel(around.limits.shard_turns_max.max(1));
-        let mailbox = Arc::new(Mailbox { id, sender, bell: Bell { waker, is_rung: is_rung.clone() } });
-        let inbox = owner::Inbox { receiver, is_rung };
+        let nudged = Arc::new(Mutex::default());
+        let bell = Bell { waker, is_rung: is_rung.clone() };
+        let mailbox = Arc::new(Mailbox { id, sender, nudged: nudged.clone(), bell });
+        let inbox = owner::Inbox { receiver, nudged, is_rung };
         let owner = owner::Owner::new(poll, inbox, mailbox.clone(), around);
         let name = format!("shard-{}", id.0);
         let thread = std::thread::Builder::new().name(name).spawn(move || owner.run())?;

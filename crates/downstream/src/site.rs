@@ -8,6 +8,7 @@ use crate::metrics::Metrics;
 use crate::options::{Page, Timings};
 use crate::seat::Seats;
 use crate::shard::{Adoption, Mailbox, Turn};
+use crate::tls::Tls;
 use engine::Limits;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,13 +25,20 @@ pub(crate) struct Site {
     pub(crate) timings: Timings,
     pub(crate) seats: Arc<Seats>,
     pub(crate) shards: Vec<Arc<Mailbox>>,
-    pub(crate) next_shard: AtomicUsize,
+    pub(crate) turn: AtomicUsize,
+    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) http2: bool,
 }
 
 impl Site {
-    /// Gives a connection to a shard, in turn: long-lived connections spread evenly without a count.
-    pub(crate) async fn hand_over(&self, adoption: Adoption) {
-        let next = self.next_shard.fetch_add(1, Ordering::Relaxed) % self.shards.len();
-        self.shards[next].send(Turn::Adopt(Box::new(adoption))).await;
+    /// The shard whose turn it is: long-lived connections spread evenly without a count.
+    pub(crate) fn next_shard(&self) -> usize {
+        self.turn.fetch_add(1, Ordering::Relaxed) % self.shards.len()
+    }
+
+    /// Gives a connection to a shard, this one or the next.
+    pub(crate) async fn hand_over(&self, shard: Option<usize>, adoption: Adoption) {
+        let shard = shard.unwrap_or_else(|| self.next_shard());
+        self.shards[shard].send(Turn::Adopt(Box::new(adoption))).await;
     }
 }

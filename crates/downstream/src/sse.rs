@@ -1,40 +1,52 @@
-//! Server-Sent Events as graphql-sse's distinct connections mode writes them.
-//! Owns the bytes of heads and events; never a socket.
+//! Server-Sent Events as graphql-sse writes them: a connection for each operation, or one for all of a client's.
+//! Owns the bytes of events; never a socket.
 
-use bytes::Bytes;
 use engine::request::refusal;
 use graph::error::GraphqlError;
+use serde_json::{Value, json};
+use std::sync::Arc;
 
-/// What stands before a payload.
-pub(crate) const NEXT: &[u8] = b"event: next\ndata: ";
+/// Before a payload of a distinct connection.
+const NEXT: &[u8] = b"event: next\ndata: ";
 
-/// What stands after one.
-pub(crate) const END_OF_EVENT: &[u8] = b"\n\n";
-
-/// Sent where nothing else was for a while: proxies and Bun end idle streams (after 10 s in the latter).
+/// Sent behind the head, since some browsers call a stream open only then, and where nothing else was for a while:
+/// proxies and Bun end idle streams (after 10 s in the latter).
 pub(crate) const HEARTBEAT: &[u8] = b":\n\n";
 
-/// The stream is over for good; graphql-sse does not retry after it.
-pub(crate) const COMPLETE: &[u8] = b"event: complete\ndata: \n\n";
+/// Before each payload.
+pub(crate) fn lead(id: Option<&str>) -> Arc<[u8]> {
+    match id {
+        None => Arc::from(NEXT),
+        Some(id) => {
+            format!("event: next\ndata: {{\"id\":{},\"payload\":", Value::from(id)).into_bytes().into()
+        }
+    }
+}
 
-/// The response head; the stream ends with its connection, so it needs no length and no chunks.
-/// `cors` holds whole header lines, each with its line end.
-pub(crate) fn head(cors: &str) -> Vec<u8> {
-    let fixed = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n\
-        cache-control: no-cache\r\nx-accel-buffering: no\r\nconnection: close\r\n";
-    format!("{fixed}{cors}\r\n").into_bytes()
+/// Behind each payload.
+pub(crate) fn tail(is_shared: bool) -> &'static [u8] {
+    if is_shared { b"}\n\n" } else { b"\n\n" }
+}
+
+/// The operation is over for good; graphql-sse does not retry after it. Without the empty `data` a browser's
+/// `EventSource` would not tell of it.
+pub(crate) fn complete(id: Option<&str>) -> Vec<u8> {
+    match id {
+        None => b"event: complete\ndata: \n\n".to_vec(),
+        Some(id) => format!("event: complete\ndata: {}\n\n", json!({ "id": id })).into_bytes(),
+    }
 }
 
 /// A `next` event with errors only: graphql-sse wants refusals inside the stream, where a browser can read
 /// them.
-pub(crate) fn errors(errors: &[GraphqlError]) -> Bytes {
-    let mut out = NEXT.to_vec();
+pub(crate) fn errors(id: Option<&str>, errors: &[GraphqlError]) -> Vec<u8> {
+    let mut out = lead(id).to_vec();
     push_json(&mut out, &refusal(errors));
-    out.extend_from_slice(END_OF_EVENT);
-    Bytes::from(out)
+    out.extend_from_slice(tail(id.is_some()));
+    out
 }
 
-/// Appends JSON as one `data` line: a line break would end it, and between JSON tokens a space means the
+/// Appends JSON as part of one `data` line: a line break would end it, and between JSON tokens a space means the
 /// same.
 pub(crate) fn push_json(out: &mut Vec<u8>, json: &[u8]) {
     let start = out.len();

@@ -68,6 +68,10 @@ pub struct Limits {
     pub outbox_frames_max: usize,
     /// Bytes one connection may have waiting.
     pub outbox_bytes_max: usize,
+    /// Frames of one subscription that may wait in it; beyond it the overflow policy of its field holds.
+    pub subscription_frames_max: usize,
+    /// Streams of one HTTP/2 connection at once; the client is told the number and waits.
+    pub http2_streams_max: usize,
     /// Turns waiting at one shard; beyond it triggers wait for the shard's CPU (never for a client).
     pub shard_turns_max: usize,
 }
@@ -104,6 +108,8 @@ impl Default for Limits {
             linger: Duration::from_secs(3),
             outbox_frames_max: 8_192,
             outbox_bytes_max: 4 << 20,
+            subscription_frames_max: 8_192,
+            http2_streams_max: 256,
             shard_turns_max: 1_024,
         }
     }

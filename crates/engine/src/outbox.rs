@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 mod queue;
 
-pub use queue::{Full, Outbox, Waiting};
+pub use queue::{Bounds, Full, Outbox, Waiting};
 
 /// One subscription's slot at its shard. Never reused for another subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,7 +3,7 @@
 //! Owns the record that the checkers read.
 
 use bytes::Bytes;
-use engine::outbox::{End, Full, MemberId, Outbox, Payload, Shard, ShardId, ShardTurn, Waiting};
+use engine::outbox::{Bounds, End, Full, MemberId, Outbox, Payload, Shard, ShardId, ShardTurn, Waiting};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -86,7 +86,9 @@ impl FakeShard {
 
     /// From here on this client reads only by `read`.
     pub fn slow_down(&self, id: MemberId) {
-        self.lines().entry(id).or_default().outbox = Some(Outbox::new(SLOW_FRAMES_MAX, 1 << 20));
+        let frames_max = SLOW_FRAMES_MAX;
+        let bounds = Bounds { frames_max, bytes_max: 1 << 20, subscription_frames_max: frames_max };
+        self.lines().entry(id).or_default().outbox = Some(Outbox::new(bounds));
     }
 
     /// Each slow client reads so many frames.

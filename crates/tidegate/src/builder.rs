@@ -2,7 +2,7 @@
 //! Owns the life of one router in a process; how its rooms are joined is `wire`'s.
 
 use crate::admin::Phase;
-use crate::config::Config;
+use crate::config::{Config, Shutdown};
 use crate::wire::{self, Joined, Parts};
 pub use crate::wire::{ProviderMissing, StartError, UnknownName};
 use downstream::Page;
@@ -92,20 +92,20 @@ impl Builder {
     /// this:
     /// `/health/ready` tells. Must be called within a tokio runtime.
     pub async fn start(self) -> Result<Running, StartError> {
-        let shutdown_timeout = self.parts.config.shutdown.timeout.0;
+        let shutdown = self.parts.config.shutdown.clone();
         let joined = wire::join(self.parts).await?;
         tracing::info!(address = %joined.server.address(), "serving");
         if let Some(address) = joined.admin_address {
             tracing::info!(%address, "serving health, metrics and publishing to this machine's operators");
         }
-        Ok(Running { joined, shutdown_timeout })
+        Ok(Running { joined, shutdown })
     }
 }
 
 /// A router that serves. Dropping it leaves it serving until the process ends; `stop` is how it ends.
 pub struct Running {
     joined: Joined,
-    shutdown_timeout: Duration,
+    shutdown: Shutdown,
 }
 
 impl Running {
@@ -144,19 +144,21 @@ impl Running {
             }
         };
         let signal = told().await;
-        tracing::info!(signal, timeout = ?self.shutdown_timeout, "draining; a second signal stops at once");
+        let Shutdown { delay, spread, timeout, .. } = &self.shutdown;
+        tracing::info!(signal, %delay, %spread, %timeout, "draining; a second signal stops at once");
         tokio::select! {
             () = self.stop() => tracing::info!("stopped"),
             signal = told() => tracing::warn!(signal, "stopped without waiting for clients"),
         }
     }
 
-    /// Stops being ready, sends every stream its terminal frame, and waits up to `shutdown.timeout` for
-    /// clients.
+    /// Stops being ready, goes on for `shutdown.delay`, then sends every stream its terminal frame over
+    /// `shutdown.spread`, and waits up to `shutdown.timeout` for clients.
     pub async fn stop(self) {
         let Joined { phase, server, admin, providers, .. } = self.joined;
         phase.send_replace(Phase::Draining);
-        server.drain(self.shutdown_timeout).await;
+        tokio::time::sleep(self.shutdown.delay.0).await;
+        server.drain(self.shutdown.drain()).await;
         let closing = join_all(providers.iter().map(|provider| provider.broker.close()));
         if tokio::time::timeout(CLOSE_TIMEOUT, closing).await.is_err() {
             tracing::warn!("a broker did not take back in time what it keeps for this router");

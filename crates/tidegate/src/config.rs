@@ -3,6 +3,7 @@
 //! 3).
 
 mod check;
+mod clients;
 mod environment;
 mod events;
 mod expand;
@@ -18,6 +19,7 @@ mod value;
 mod verify;
 
 pub(crate) use check::closest;
+pub use clients::{EventStreamEnd, Http, Http2, HttpTls, Multipart, Shutdown, Sse, Websocket};
 pub use events::{
     Decode, Events, HookSteps, Kafka, KafkaAuthentication, KafkaTls, Memory, Nats, NatsAuthentication,
     NatsTls, Providers, Redis, RedisTls, Scram, ScramMechanism, StepBounds, TlsFiles, User,
@@ -29,8 +31,8 @@ pub use place::Place;
 pub use problem::{ConfigError, Problem};
 pub(crate) use sections::LEVEL_HELP;
 pub use sections::{
-    Admin, Cors, Graphiql, Http, Log, LogFormat, OverflowPolicies, OverflowPolicy, Shutdown, Sse,
-    SubgraphTraffic, Subscriptions, SupergraphSource, TrafficShaping, Websocket,
+    Admin, Cors, Graphiql, Log, LogFormat, OverflowPolicies, OverflowPolicy, SubgraphTraffic, Subscriptions,
+    SupergraphSource, TrafficShaping,
 };
 pub use value::{Period, Secret, Size, StartPosition, Texts};
 
@@ -55,6 +57,7 @@ pub struct Config {
     pub subscriptions: Subscriptions,
     pub websocket: Websocket,
     pub sse: Sse,
+    pub multipart: Multipart,
     pub headers: Headers,
     pub jwt: Option<Jwt>,
     pub cors: Cors,
@@ -137,7 +140,8 @@ impl Config {
         let mut limits =
             self.limits.to_engine(self.subscriptions.linger, self.traffic_shaping.all.request_timeout);
         if let Some(capacity) = self.subscriptions.broadcast_capacity {
-            limits.outbox_frames_max = capacity;
+            limits.subscription_frames_max = capacity;
+            limits.outbox_frames_max = limits.outbox_frames_max.max(capacity);
         }
         let HookSteps { on_receive_events, before_events_dispatch } = &self.events.handlers;
         if let Some(timeout) = before_events_dispatch.handler_timeout {
@@ -155,7 +159,8 @@ impl Config {
             [jwt.secret_file.as_mut(), jwt.jwks.as_mut().and_then(|jwks| jwks.file.as_mut())]
         });
         let own = [self.supergraph.path.as_mut(), self.admin.token_file.as_mut()];
-        let own = own.into_iter().chain(jwks).flatten();
+        let tls = self.http.tls.iter_mut().flat_map(|tls| [&mut tls.cert_file, &mut tls.key_file]);
+        let own = own.into_iter().chain(jwks).flatten().chain(tls);
         for path in own.chain(self.events.providers.files()) {
             let absolute: PathBuf = folder.join(&*path);
             *path = absolute.display().to_string();

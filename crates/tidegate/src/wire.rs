@@ -140,10 +140,9 @@ async fn bind(setting: &'static str, host: &str, port: u16) -> Result<TcpListene
 
 /// The stated policy of every live field.
 fn overflow(config: &Config, supergraph: &Supergraph) -> HashMap<String, Overflow> {
-    let policies = &config.subscriptions.overflow;
     let live = supergraph.bindings.iter().filter(|binding| binding.root == Root::Subscription);
     let stated = live.map(|binding| {
-        let policy = policies.fields.get(&binding.field).copied().unwrap_or(policies.default);
+        let policy = config.subscriptions.overflow_of(&binding.field);
         let overflow = match policy {
             OverflowPolicy::Disconnect => Overflow::Disconnect,
             OverflowPolicy::Latest => Overflow::Latest,

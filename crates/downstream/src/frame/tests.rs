@@ -18,11 +18,22 @@ fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Feeds bytes as one buffer and reads all messages out of it.
-fn messages(mut input: Vec<u8>, max: usize) -> Result<Vec<Message>, u16> {
-    let (mut assembler, mut found, mut at) = (Assembler::default(), Vec::new(), 0);
-    while let Some((frame, used)) = parse(&mut input[at..], max).map_err(|close| close.code)? {
-        found.extend(assembler.take(&frame, max).map_err(|close| close.code)?);
-        at += used;
+fn messages(input: Vec<u8>, max: usize) -> Result<Vec<Message>, u16> {
+    let whole = input.len();
+    messages_in(input, whole, max)
+}
+
+/// The same in pieces of so many bytes.
+fn messages_in(mut input: Vec<u8>, piece: usize, max: usize) -> Result<Vec<Message>, u16> {
+    let (mut reader, mut found) = (Reader::default(), Vec::new());
+    for piece in input.chunks_mut(piece.max(1)) {
+        let mut at = 0;
+        while at < piece.len() {
+            let (taken, message) = reader.take(&mut piece[at..], max).map_err(|close| close.code)?;
+            assert!(taken > 0, "it always goes on");
+            found.extend(message);
+            at += taken;
+        }
     }
     Ok(found)
 }
@@ -30,12 +41,12 @@ fn messages(mut input: Vec<u8>, max: usize) -> Result<Vec<Message>, u16> {
 #[test]
 fn heads_of_every_size_carry_their_length() {
     for len in [0, 1, 125, 126, 65_535, 65_536, 70_000] {
-        let payload = vec![b'x'; len];
-        let mut frame = client_frame(0x81, &payload);
-        let total = frame.len();
-        let (parsed, used) = parse(&mut frame, 1 << 20).unwrap().expect("a whole frame");
-        assert_eq!((parsed.opcode, parsed.payload.len(), used), (Opcode::Text, len, total), "{len} bytes");
-        assert_eq!(parsed.payload, payload, "{len} bytes");
+        let payload = "x".repeat(len);
+        for piece in [1, 2, 3, 7, 1 << 20] {
+            let frame = client_frame(0x81, payload.as_bytes());
+            let read = messages_in(frame, piece, 1 << 20);
+            assert_eq!(read, Ok(vec![Message::Text(payload.clone())]), "{len} bytes in pieces of {piece}");
+        }
     }
 }
 
@@ -50,8 +61,38 @@ fn the_example_of_the_rfc_reads() {
 fn every_cut_of_a_frame_waits_for_the_rest() {
     let whole = client_frame(0x81, &[b'y'; 300]);
     for cut in 0..whole.len() {
-        assert_eq!(parse(&mut whole[..cut].to_vec(), 1000), Ok(None), "cut at {cut}");
+        let mut reader = Reader::default();
+        let (mut front, mut back) = (whole[..cut].to_vec(), whole[cut..].to_vec());
+        assert_eq!(reader.take(&mut front, 1000), Ok((cut, None)), "cut at {cut}");
+        let message = Message::Text("y".repeat(300));
+        assert_eq!(reader.take(&mut back, 1000), Ok((whole.len() - cut, Some(message))), "cut at {cut}");
     }
+}
+
+#[test]
+fn text_that_cannot_become_utf8_is_refused_at_the_byte_that_says_so() {
+    let start = "κόσμε".as_bytes();
+    for (wrong, at) in [(&[0xF4, 0x90, 0x80, 0x80][..], 1), (&[0xED, 0xA0, 0x80][..], 1), (&[0xFF][..], 0)] {
+        let text = [start, wrong, b"edited"].concat();
+        let frame = client_frame(0x81, &text);
+        let head = frame.len() - text.len();
+        let mut reader = Reader::default();
+        for (byte, read) in frame.iter().enumerate() {
+            let taken = reader.take(&mut [*read], 1000);
+            if byte < head + start.len() + at {
+                assert_eq!(taken, Ok((1, None)), "{wrong:?}: byte {byte}");
+            } else {
+                assert_eq!(taken.map_err(|close| close.code), Err(1007), "{wrong:?}: byte {byte}");
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_character_that_is_cut_off_for_good_is_not_utf8() {
+    let halves = [client_frame(0x01, "é".as_bytes()), client_frame(0x80, &[0xC3])].concat();
+    assert_eq!(messages(halves, 100), Err(1007));
 }
 
 #[test]
@@ -71,7 +112,10 @@ fn what_clients_may_send_is_read() {
         (vec![client_frame(0x88, &close(4403))], Message::Close(Some(4403))),
     ];
     for (frames, expected) in table {
-        assert_eq!(messages(frames.concat(), 100), Ok(vec![expected]));
+        for piece in [1, 3, 1000] {
+            let read = messages_in(frames.concat(), piece, 100);
+            assert_eq!(read.as_deref(), Ok(std::slice::from_ref(&expected)), "pieces of {piece}");
+        }
     }
     let between = [client_frame(0x01, b"a"), client_frame(0x89, b"p"), client_frame(0x80, b"b")].concat();
     assert_eq!(messages(between, 100), Ok(vec![Message::Ping(b"p".to_vec()), Message::Text("ab".into())]));
@@ -106,7 +150,8 @@ fn what_clients_must_not_send_has_its_code() {
         ("2^63 bytes announced", vec![0x81, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4], 1009),
     ];
     for (name, bytes, code) in table {
-        assert_eq!(messages(bytes, 100), Err(code), "{name}");
+        assert_eq!(messages(bytes.clone(), 100), Err(code), "{name}");
+        assert_eq!(messages_in(bytes, 1, 100), Err(code), "{name}, byte by byte");
     }
     assert!(messages(client_frame(0x81, &[b'x'; 100]), 100).is_ok(), "exactly the bound");
 }

@@ -1,18 +1,19 @@
 //! What comes before a stream: the WebSocket handshake and the CORS preflight.
 //! Owns their rules and response heads; never a frame.
 
-use super::{Answer, Routed, identity_of, plain};
+use super::{Answer, Routed, Takeover, identity_of, plain};
 use crate::negotiate;
-use crate::shard::{StreamKind, Takeover};
+use crate::shard::StreamKind;
 use crate::site::Site;
-use crate::websocket::SUBPROTOCOL;
+use crate::websocket::Dialect;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_HEADERS, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, VARY,
+    ACCESS_CONTROL_REQUEST_HEADERS, CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, VARY,
 };
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode, response};
 use http_body_util::Full;
 use sha1::{Digest, Sha1};
 
@@ -35,26 +36,28 @@ pub(super) fn websocket(site: &Site, headers: &HeaderMap) -> Routed {
         let text = "this origin may not connect; add it to cors.allowed_origins";
         return Ok(plain(StatusCode::FORBIDDEN, text));
     }
-    let is_subprotocol_offered = negotiate::offers(headers, SUBPROTOCOL);
+    let dialect = negotiate::dialect(headers);
     Err(Box::new(Takeover {
-        head: switching_protocols(key, is_subprotocol_offered),
-        stream_kind: StreamKind::WebSocket { is_subprotocol_offered },
+        head: switching_protocols(key, dialect),
+        stream_kind: StreamKind::WebSocket { dialect },
         identity: identity_of(headers),
+        shard: None,
     }))
 }
 
-fn switching_protocols(key: &[u8], is_subprotocol_offered: bool) -> Vec<u8> {
+fn switching_protocols(key: &[u8], dialect: Option<Dialect>) -> response::Parts {
     let accept = STANDARD.encode(Sha1::new().chain_update(key).chain_update(ACCEPT_GUID).finalize());
-    let subprotocol = if is_subprotocol_offered {
-        format!("sec-websocket-protocol: {SUBPROTOCOL}\r\n")
-    } else {
-        String::new()
-    };
-    format!(
-        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
-         sec-websocket-accept: {accept}\r\n{subprotocol}\r\n"
-    )
-    .into_bytes()
+    let (mut head, ()) = Response::new(()).into_parts();
+    head.status = StatusCode::SWITCHING_PROTOCOLS;
+    head.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    head.headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    if let Ok(accept) = HeaderValue::try_from(accept) {
+        head.headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    if let Some(dialect) = dialect {
+        head.headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(dialect.name()));
+    }
+    head
 }
 
 /// Answers a preflight; whether the origin is allowed says the header that is added to every answer.
@@ -62,19 +65,11 @@ pub(super) fn preflight(headers: &HeaderMap) -> Answer {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let allow = response.headers_mut();
-    allow.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
+    allow.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT, DELETE, OPTIONS"));
     allow.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     allow.append(VARY, HeaderValue::from_static("access-control-request-headers"));
     let wanted = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     let names = wanted.unwrap_or_else(|| HeaderValue::from_static("content-type, authorization"));
     allow.insert(ACCESS_CONTROL_ALLOW_HEADERS, names);
     response
-}
-
-/// Headers as lines of a head that is written by hand.
-pub(super) fn header_lines(headers: &[(HeaderName, HeaderValue)]) -> String {
-    let line = |(name, value): &(HeaderName, HeaderValue)| {
-        value.to_str().map(|value| format!("{name}: {value}\r\n")).unwrap_or_default()
-    };
-    headers.iter().map(line).collect()
 }

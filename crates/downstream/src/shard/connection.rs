@@ -2,11 +2,12 @@
 //! Owns the order of bytes on the wire; never decides what they are or when the connection ends.
 
 use super::protocol::Protocol;
-use super::{ConnectionId, Seat};
+use super::wire::Wire;
+use super::{ConnectionId, Mailbox, Seat};
 use bytes::Bytes;
-use engine::outbox::{Full, MemberId, Outbox, Payload, Waiting};
+use engine::outbox::{Bounds, Full, MemberId, Outbox, Payload, Waiting};
 use std::collections::HashMap;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io;
 use std::sync::Arc;
 
 /// How much of a backlog goes into one write: two events in one halve the cost, ten cut it to an eighth.
@@ -15,9 +16,9 @@ const COALESCED_BYTES: usize = 64 << 10;
 /// A connection that lives on a shard.
 pub(super) struct Connection {
     pub(super) id: ConnectionId,
-    pub(super) stream: mio::net::TcpStream,
+    pub(super) wire: Wire,
     pub(super) protocol: Protocol,
-    /// The start of a frame whose rest has not come; empty and without memory while idle.
+    /// Bytes that came while it was not read; empty and without memory otherwise.
     pub(super) incoming: Vec<u8>,
     /// By the client's ids.
     pub(super) operations: HashMap<Box<str>, MemberId>,
@@ -26,12 +27,23 @@ pub(super) struct Connection {
     /// Not read, until an operation in flight comes back.
     pub(super) is_paused: bool,
     pub(super) closing: Option<Closing>,
+    /// The router stops, and this connection ends with what it still has to answer.
+    pub(super) is_leaving: bool,
+    /// Of a stream that was reserved.
+    pub(super) reservation: Option<Box<Reservation>>,
     /// The tick at which to look at it again.
     pub(super) due: u64,
     /// The tick of the last write.
     pub(super) last_write: u64,
     backlog: Option<Box<Backlog>>,
-    _seat: Seat,
+    _seat: Arc<Seat>,
+}
+
+/// What a client shows to use its stream.
+pub(super) struct Reservation {
+    pub(super) token: Box<str>,
+    /// The one stream it stands for has been opened.
+    pub(super) is_taken: bool,
 }
 
 /// The last frame is on its way.
@@ -49,21 +61,28 @@ struct Backlog {
     /// Bytes of a write that the kernel took only in part; these go first.
     partial: Bytes,
     outbox: Outbox,
+    /// Nothing keeps it from being sent but that more may come.
+    is_collecting: bool,
+}
+
+impl Backlog {
+    /// The first payload.
+    fn begin(&mut self, member: MemberId, lead: &Arc<[u8]>, payload: &Payload, skipped: u64) {
+        let queued = self.outbox.push(member, lead, payload.clone(), skipped);
+        debug_assert!(queued.is_ok(), "one entry always fits an empty queue");
+    }
 }
 
 /// Why something could not be sent.
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// The outbox is full and its policies make no room.
-    Full,
+    Full {
+        /// Events that could not even be queued.
+        lost: u64,
+    },
     /// The socket is gone.
     Lost,
-}
-
-impl From<Full> for Trouble {
-    fn from(_: Full) -> Self {
-        Trouble::Full
-    }
 }
 
 impl From<io::Error> for Trouble {
@@ -75,8 +94,9 @@ impl From<io::Error> for Trouble {
 /// What a shard lends to each write: one scratch buffer, the bounds, the clock, and its tally.
 pub(super) struct Pen {
     pub(super) scratch: Vec<u8>,
-    pub(super) outbox_frames_max: usize,
-    pub(super) outbox_bytes_max: usize,
+    pub(super) bounds: Bounds,
+    /// Payloads wait for others to share a write with, instead of being sent at once.
+    pub(super) is_collecting: bool,
     pub(super) now: u64,
     pub(super) tally: Tally,
 }
@@ -91,16 +111,18 @@ pub(super) struct Tally {
 }
 
 impl Connection {
-    pub(super) fn new(id: ConnectionId, stream: mio::net::TcpStream, protocol: Protocol, seat: Seat) -> Self {
+    pub(super) fn new(id: ConnectionId, wire: Wire, protocol: Protocol, seat: Arc<Seat>) -> Self {
         Connection {
             id,
-            stream,
+            wire,
             protocol,
             incoming: Vec::new(),
             operations: HashMap::new(),
             inflight: 0,
             is_paused: false,
             closing: None,
+            is_leaving: false,
+            reservation: None,
             due: 0,
             last_write: 0,
             backlog: None,
@@ -108,22 +130,38 @@ impl Connection {
         }
     }
 
-    /// Whether everything was handed to the kernel.
-    pub(super) fn is_flushed(&self) -> bool {
-        self.backlog.is_none()
+    /// Has the shard told of what no readiness tells.
+    pub(super) fn on_change(connection: Option<&Connection>, mailbox: &Arc<Mailbox>) {
+        if let Some(Connection { id, wire: Wire::Pipe(inlet), .. }) = connection {
+            let (id, mailbox) = (*id, mailbox.clone());
+            inlet.on_change(Box::new(move || mailbox.nudge(id)));
+        }
     }
 
-    /// Reads what is there; 0 = the client will send no more.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.stream.read(buffer) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                outcome => return outcome,
+    /// Whether everything was handed to the kernel.
+    pub(super) fn is_flushed(&mut self) -> io::Result<bool> {
+        Ok(self.backlog.is_none() && self.wire.flush()?)
+    }
+
+    /// Payloads that wait.
+    pub(super) fn unsent(&self) -> u64 {
+        self.backlog.as_ref().map_or(0, |backlog| backlog.outbox.payloads() as u64)
+    }
+
+    /// A reserved stream is there; its first bytes go before what was written meanwhile.
+    pub(super) fn open(&mut self, wire: Wire, first: Bytes, pen: &mut Pen) -> Result<(), Trouble> {
+        self.wire = wire;
+        match &mut self.backlog {
+            None => self.send(first, pen),
+            Some(backlog) => {
+                backlog.partial = first;
+                self.flush(pen)
             }
         }
     }
 
-    /// Sends a payload to one member: at once, or by its outbox.
+    /// Sends a payload to one member: at once, or by its outbox. True = it was the first of those that wait to share a
+    /// write, so somebody has to see to it.
     pub(super) fn deliver(
         &mut self,
         member: MemberId,
@@ -131,10 +169,20 @@ impl Connection {
         payload: &Payload,
         skipped: u64,
         pen: &mut Pen,
-    ) -> Result<(), Trouble> {
+    ) -> Result<bool, Trouble> {
         if let Some(backlog) = &mut self.backlog {
-            pen.tally.dropped += backlog.outbox.push(member, lead, payload.clone(), skipped)?;
-            return Ok(());
+            let full = |Full| Trouble::Full { lost: 1 + skipped };
+            pen.tally.dropped += backlog.outbox.push(member, lead, payload.clone(), skipped).map_err(full)?;
+            if backlog.is_collecting && backlog.outbox.bytes() >= COALESCED_BYTES {
+                self.flush(pen)?;
+            }
+            return Ok(false);
+        }
+        if pen.is_collecting {
+            let backlog = self.backlog(pen);
+            backlog.is_collecting = true;
+            backlog.begin(member, lead, payload, skipped);
+            return Ok(true);
         }
         pen.scratch.clear();
         self.protocol.push_payload(&mut pen.scratch, lead, &payload.json, skipped);
@@ -142,22 +190,25 @@ impl Connection {
         pen.tally.bytes += sent as u64;
         if sent == pen.scratch.len() {
             pen.tally.frames += 1;
-            return Ok(());
+            return Ok(false);
         }
         let backlog = self.backlog(pen);
         if sent == 0 {
-            backlog.outbox.push(member, lead, payload.clone(), skipped)?;
+            backlog.begin(member, lead, payload, skipped);
         } else {
             backlog.partial = Bytes::copy_from_slice(&pen.scratch[sent..]);
             pen.tally.frames += 1;
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Sends a frame of the protocol, behind whatever waits.
     pub(super) fn send(&mut self, frame: Bytes, pen: &mut Pen) -> Result<(), Trouble> {
+        if frame.is_empty() {
+            return Ok(());
+        }
         if let Some(backlog) = &mut self.backlog {
-            return Ok(backlog.outbox.push_frame(frame)?);
+            return backlog.outbox.push_frame(frame).map_err(|Full| Trouble::Full { lost: 0 });
         }
         let sent = self.write(&frame, pen.now)?;
         pen.tally.frames += 1;
@@ -172,14 +223,11 @@ impl Connection {
     /// instead of it. (What the kernel took in part is always ended first, or the frame would be read as its
     /// rest.)
     pub(super) fn send_last(&mut self, frame: Bytes, is_abrupt: bool, pen: &mut Pen) -> Result<(), Trouble> {
-        if frame.is_empty() {
-            return Ok(());
-        }
         if is_abrupt && let Some(backlog) = &mut self.backlog {
             backlog.outbox.clear();
         }
         match self.send(frame.clone(), pen) {
-            Err(Trouble::Full) => {
+            Err(Trouble::Full { .. }) => {
                 if let Some(backlog) = &mut self.backlog {
                     backlog.outbox.clear();
                 }
@@ -191,7 +239,11 @@ impl Connection {
 
     /// Writes the backlog as far as the kernel takes it, many frames in one write.
     pub(super) fn flush(&mut self, pen: &mut Pen) -> Result<(), Trouble> {
+        if !self.wire.flush()? {
+            return Ok(());
+        }
         while let Some(mut backlog) = self.backlog.take() {
+            backlog.is_collecting = false;
             if backlog.partial.is_empty() {
                 self.coalesce(&mut backlog.outbox, pen);
                 if pen.scratch.is_empty() {
@@ -237,25 +289,18 @@ impl Connection {
 
     fn backlog(&mut self, pen: &Pen) -> &mut Backlog {
         self.backlog.get_or_insert_with(|| {
-            let outbox = Outbox::new(pen.outbox_frames_max, pen.outbox_bytes_max);
-            Box::new(Backlog { partial: Bytes::new(), outbox })
+            let outbox = Outbox::new(pen.bounds);
+            Box::new(Backlog { partial: Bytes::new(), outbox, is_collecting: false })
         })
     }
 
-    /// One non-blocking send; how much the kernel took.
+    /// One non-blocking send; how much was taken.
     fn write(&mut self, bytes: &[u8], now: u64) -> io::Result<usize> {
         tracing::trace!(target: "way", step = "write");
-        loop {
-            match self.stream.write(bytes) {
-                Ok(0) if !bytes.is_empty() => return Err(ErrorKind::WriteZero.into()),
-                Ok(sent) => {
-                    self.last_write = now;
-                    return Ok(sent);
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        let sent = self.wire.write(bytes)?;
+        if sent > 0 {
+            self.last_write = now;
         }
+        Ok(sent)
     }
 }

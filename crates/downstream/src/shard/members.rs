@@ -21,12 +21,14 @@ pub(crate) const SHARDS_MAX: usize = 1 << SHARD_BITS;
 pub(super) struct Entry {
     id: MemberId,
     pub(super) connection: ConnectionId,
-    /// The id its client gave it; empty for an event stream, which has only one.
+    /// The id its client gave it; empty for a response body of one operation.
     pub(super) client_id: Box<str>,
     /// The protocol's bytes before each payload.
     pub(super) lead: Arc<[u8]>,
     /// Events lost since the last payload.
     pub(super) skipped: u64,
+    /// It is a subscription: it ends with the router. Anything else is answered first.
+    pub(super) is_live: bool,
     pub(super) joined: Option<Joined>,
     /// Dropped with the entry, which tells whoever still starts the operation.
     _present: oneshot::Sender<Infallible>,
@@ -64,6 +66,7 @@ impl Members {
             client_id: client_id.into(),
             lead,
             skipped: 0,
+            is_live: false,
             joined: None,
             _present: present,
         });

@@ -2,24 +2,31 @@
 //! Owns the connections and members of the shard; asynchronous work runs on the runtime and comes back as a
 //! turn.
 
+mod draining;
 mod ending;
 mod operations;
 mod reading;
+mod shared;
 
 use super::connection::{Connection, Pen, Tally, Trouble};
 use super::deadlines::Deadlines;
 use super::members::Members;
-use super::protocol::{Protocol, WebSocket};
-use super::{Adoption, ConnectionId, Mailbox, StreamKind, Surroundings, Takeover, Turn};
-use crate::frame::{Assembler, Close};
+use super::protocol::{Body, Protocol, WebSocket};
+use super::{Adoption, ConnectionId, Mailbox, StreamKind, Surroundings, Turn, Wire};
+use crate::frame::Close;
 use crate::metrics::Metrics;
-use crate::websocket::Phase;
-use engine::outbox::{MemberId, Payload, ShardTurn};
-use mio::{Events, Interest, Poll, Token};
+use crate::seat::Seat;
+use crate::websocket::Dialect;
+use bytes::Bytes;
+use draining::Draining;
+use engine::outbox::{Bounds, MemberId, Payload, ShardTurn};
+use mio::{Events, Poll, Token};
+use operations::Work;
 use slab::Slab;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
@@ -41,6 +48,7 @@ const TICK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_mil
 /// The receiving end of a mailbox.
 pub(super) struct Inbox {
     pub(super) receiver: mpsc::Receiver<Turn>,
+    pub(super) nudged: Arc<Mutex<Vec<ConnectionId>>>,
     pub(super) is_rung: Arc<AtomicBool>,
 }
 
@@ -58,19 +66,28 @@ pub(super) struct Owner {
     reading: Vec<u8>,
     /// Connections with more to read than one turn takes.
     unfinished: Vec<ConnectionId>,
+    /// Connections whose payloads wait to share a write, and until when.
+    collecting: (Vec<ConnectionId>, Option<Instant>),
+    /// Streams that were reserved, by their tokens.
+    reserved: HashMap<Box<str>, ConnectionId>,
     has_more_turns: bool,
-    is_draining: bool,
+    draining: Option<Draining>,
     is_stopped: bool,
 }
 
 impl Owner {
     pub(super) fn new(poll: Poll, inbox: Inbox, mailbox: Arc<Mailbox>, around: Arc<Surroundings>) -> Owner {
         let timings = &around.timings;
-        let shortest = timings.connection_init.min(timings.ping).min(timings.heartbeat).min(timings.close);
+        let waits = [timings.connection_init, timings.ping, timings.heartbeat, timings.multipart_heartbeat];
+        let shortest = waits.into_iter().fold(timings.close, Duration::min);
         let pen = Pen {
             scratch: Vec::with_capacity(READ_BYTES),
-            outbox_frames_max: around.limits.outbox_frames_max,
-            outbox_bytes_max: around.limits.outbox_bytes_max,
+            bounds: Bounds {
+                frames_max: around.limits.outbox_frames_max,
+                bytes_max: around.limits.outbox_bytes_max,
+                subscription_frames_max: around.limits.subscription_frames_max,
+            },
+            is_collecting: !timings.flush.is_zero(),
             now: 0,
             tally: Tally::default(),
         };
@@ -87,8 +104,10 @@ impl Owner {
             pen,
             reading: vec![0; READ_BYTES],
             unfinished: Vec::new(),
+            collecting: (Vec::new(), None),
+            reserved: HashMap::new(),
             has_more_turns: false,
-            is_draining: false,
+            draining: None,
             is_stopped: false,
         }
     }
@@ -101,8 +120,9 @@ impl Owner {
         let mut next_tick = Instant::now() + self.tick;
         while !self.is_stopped {
             let is_idle = self.unfinished.is_empty() && !self.has_more_turns;
-            let until_tick = next_tick.saturating_duration_since(Instant::now());
-            let patience = if is_idle { until_tick } else { Duration::ZERO };
+            let next = self.collecting.1.map_or(next_tick, |flush| flush.min(next_tick));
+            let until_next = next.saturating_duration_since(Instant::now());
+            let patience = if is_idle { until_next } else { Duration::ZERO };
             if let Err(error) = self.poll.poll(&mut events, Some(patience))
                 && error.kind() != std::io::ErrorKind::Interrupted
             {
@@ -116,14 +136,29 @@ impl Owner {
                 }
             }
             self.take_turns();
+            self.take_nudges();
             for connection in std::mem::take(&mut self.unfinished) {
                 self.guarded(connection, |owner| owner.read(connection));
+            }
+            if self.collecting.1.is_some_and(|flush| Instant::now() >= flush) {
+                self.collecting.1 = None;
+                for connection in std::mem::take(&mut self.collecting.0) {
+                    self.guarded(connection, |owner| owner.flush(connection));
+                }
             }
             while Instant::now() >= next_tick {
                 next_tick += self.tick;
                 self.on_tick();
             }
             self.publish_tally();
+        }
+    }
+
+    fn take_nudges(&mut self) {
+        let nudged = std::mem::take(&mut *self.inbox.nudged.lock().unwrap_or_else(PoisonError::into_inner));
+        for connection in nudged {
+            self.guarded(connection, |owner| owner.flush(connection));
+            self.guarded(connection, |owner| owner.read(connection));
         }
     }
 
@@ -182,14 +217,22 @@ impl Owner {
             }
             Turn::Adopt(adoption) => self.adopt(*adoption),
             Turn::Authenticated { connection, verdict } => self.authenticated(connection, verdict),
-            Turn::Joining { connection } => self.settled(connection),
+            Turn::Joining { connection, member } => {
+                if let Some(entry) = self.members.find(member) {
+                    entry.is_live = true;
+                }
+                self.settled(connection);
+                self.leave_if_answered(connection);
+            }
             Turn::Finished { connection, member, outcome, is_joining } => {
                 self.finished(member, outcome);
                 if !is_joining {
                     self.settled(connection);
                 }
+                self.leave_if_answered(connection);
             }
-            Turn::Drain => self.drain(),
+            Turn::Shared(order) => self.order(order),
+            Turn::Drain(drain) => self.drain(drain),
             Turn::Stop => self.is_stopped = true,
         }
     }
@@ -201,64 +244,87 @@ impl Owner {
             let Some(connection) = self.connections.get_mut(entry.connection.slot) else { continue };
             let skipped = std::mem::take(&mut entry.skipped);
             let sent = connection.deliver(member, &entry.lead, payload, skipped, &mut self.pen);
-            if let Err(trouble) = sent {
-                let connection = entry.connection;
-                self.meet(connection, &trouble);
+            match sent {
+                Ok(false) => {}
+                Ok(true) => {
+                    self.collecting.0.push(entry.connection);
+                    let flush = self.around.timings.flush;
+                    self.collecting.1.get_or_insert_with(|| Instant::now() + flush);
+                }
+                Err(trouble) => {
+                    let connection = entry.connection;
+                    self.meet(connection, &trouble);
+                }
             }
         }
     }
 
     fn adopt(&mut self, adoption: Adoption) {
-        let Adoption { stream, leftover, takeover, seat } = adoption;
-        let Takeover { head, stream_kind, identity } = takeover;
-        let mut stream = mio::net::TcpStream::from_std(stream);
+        let Adoption { wire, head, leftover, stream_kind, identity, seat } = adoption;
+        match stream_kind {
+            StreamKind::WebSocket { dialect } => {
+                let shown = dialect.unwrap_or(Dialect::TransportWs);
+                let protocol = Protocol::WebSocket(Box::new(WebSocket::new(shown, identity)));
+                let Some(id) = self.insert(wire, protocol, seat) else { return };
+                self.guarded(id, |owner| owner.begin_websocket(id, head, dialect, &leftover));
+            }
+            StreamKind::Body { form, is_chunked, request, allows_mutation } => {
+                let body = Body { form, is_chunked };
+                let Some(id) = self.insert(wire, Protocol::Body(body), seat) else { return };
+                let work = Work::Request { request, identity, allows_mutation };
+                self.guarded(id, |owner| owner.begin_body(id, head, body, work));
+            }
+            StreamKind::Shared { reserved } => {
+                let first = [&head, crate::form::Form::SharedEventStream.opening()].concat();
+                self.guarded(reserved, |owner| owner.open(reserved, wire, first.into()));
+            }
+        }
+    }
+
+    /// A new connection; `None` = it could not be watched.
+    fn insert(&mut self, mut wire: Wire, protocol: Protocol, seat: Arc<Seat>) -> Option<ConnectionId> {
         let vacant = self.connections.vacant_entry();
         let slot = vacant.key();
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.poll.registry().register(&mut stream, Token(slot), interest) {
+        if let Err(error) = wire.register(self.poll.registry(), Token(slot)) {
             tracing::error!(%error, "a connection could not be watched and is dropped");
-            return;
+            return None;
         }
         self.generation += 1;
         let id = ConnectionId { slot, generation: self.generation };
-        let (protocol, label) = match &stream_kind {
-            StreamKind::WebSocket { .. } => {
-                let (phase, assembler) = (Phase::Opened, Assembler::default());
-                let web_socket =
-                    WebSocket { phase, assembler, identity: identity.clone(), pings_unanswered: 0 };
-                (Protocol::WebSocket(web_socket), "websocket")
-            }
-            StreamKind::EventStream { .. } => (Protocol::EventStream, "sse"),
-        };
-        vacant.insert(Connection::new(id, stream, protocol, seat));
-        self.around.metrics.connections.add(&[label], 1);
-        self.guarded(id, |owner| owner.begin(id, head, stream_kind, identity, &leftover));
+        self.around.metrics.connections.add(&[protocol.label()], 1);
+        let connection = vacant.insert(Connection::new(id, wire, protocol, seat));
+        Connection::on_change(Some(connection), &self.mailbox);
+        Some(id)
     }
 
-    fn begin(
+    fn begin_websocket(
         &mut self,
         id: ConnectionId,
         head: Vec<u8>,
-        kind: StreamKind,
-        identity: engine::Identity,
+        dialect: Option<Dialect>,
         leftover: &[u8],
     ) {
         self.send(id, head.into());
-        let timings = &self.around.timings;
-        match kind {
-            StreamKind::WebSocket { is_subprotocol_offered } => {
-                self.wake_after(id, timings.connection_init);
-                if !is_subprotocol_offered {
-                    self.close(id, Close::new(4406, "Subprotocol not acceptable", "subprotocol"), false);
-                }
-                self.received(id, &mut leftover.to_vec());
-            }
-            StreamKind::EventStream { request, allows_mutation } => {
-                self.wake_after(id, timings.heartbeat);
-                self.start(id, "", request, identity, allows_mutation);
-            }
+        self.wake_after(id, self.around.timings.connection_init);
+        if dialect.is_none() {
+            self.close(id, Close::new(4406, "Subprotocol not acceptable", "subprotocol"), false);
         }
-        if self.is_draining {
+        self.received(id, &mut leftover.to_vec());
+        self.begun(id);
+    }
+
+    fn begin_body(&mut self, id: ConnectionId, mut head: Vec<u8>, body: Body, work: Work) {
+        head.extend_from_slice(&body.chunk(body.form.opening()));
+        self.send(id, head.into());
+        self.wake_after(id, self.heartbeat(body.form));
+        self.start(id, "", work);
+        self.begun(id);
+    }
+
+    fn begun(&mut self, id: ConnectionId) {
+        // What came with the request may wait under TLS already, and then no readiness tells of it.
+        self.unfinished.push(id);
+        if self.draining.is_some() {
             self.drain_one(id);
         }
     }
@@ -268,7 +334,7 @@ impl Owner {
     }
 
     /// Sends a frame of the protocol.
-    fn send(&mut self, id: ConnectionId, frame: bytes::Bytes) {
+    fn send(&mut self, id: ConnectionId, frame: Bytes) {
         let Some(connection) = self.connections.get_mut(id.slot).filter(|connection| connection.id == id)
         else {
             return;
@@ -291,9 +357,10 @@ impl Owner {
 
     fn meet(&mut self, id: ConnectionId, trouble: &Trouble) {
         match trouble {
-            // 1013, "try again later": clients retry on it, and the event they miss is the one they could not
-            // read.
-            Trouble::Full => self.close(id, Close::new(1013, "slow consumer", "slow_consumer"), true),
+            Trouble::Full { lost } => {
+                let waiting = self.find(id).map_or(0, |connection| connection.unsent());
+                self.close_slow(id, waiting + lost);
+            }
             Trouble::Lost => self.lose(id, "connection_lost"),
         }
     }

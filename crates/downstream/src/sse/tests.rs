@@ -6,10 +6,12 @@ use graph::error::Code;
 
 #[test]
 fn events_are_these_bytes() {
-    let refused = errors(&[GraphqlError::new(Code::Forbidden, "no")]);
     let expected = r#"{"errors":[{"message":"no","extensions":{"code":"FORBIDDEN"}}]}"#;
-    assert_eq!(refused, format!("event: next\ndata: {expected}\n\n"));
-    assert_eq!(COMPLETE, b"event: complete\ndata: \n\n");
+    let refused = |id| String::from_utf8(errors(id, &[GraphqlError::new(Code::Forbidden, "no")])).unwrap();
+    assert_eq!(refused(None), format!("event: next\ndata: {expected}\n\n"));
+    assert_eq!(refused(Some("1")), format!("event: next\ndata: {{\"id\":\"1\",\"payload\":{expected}}}\n\n"));
+    assert_eq!(complete(None), b"event: complete\ndata: \n\n");
+    assert_eq!(complete(Some("a\n")), b"event: complete\ndata: {\"id\":\"a\\n\"}\n\n");
 }
 
 #[test]
@@ -20,15 +22,4 @@ fn a_payload_with_line_breaks_stays_one_event() {
     assert!(!line.iter().any(|byte| matches!(byte, b'\n' | b'\r')));
     let parsed: serde_json::Value = serde_json::from_slice(&line).unwrap();
     assert_eq!(parsed["data"]["text"], "data: \n \u{2028} \u{feff}");
-}
-
-#[test]
-fn the_head_is_flushed_unbuffered_and_uncached() {
-    let head = String::from_utf8(head("access-control-allow-origin: http://a\r\n")).unwrap();
-    for line in
-        ["HTTP/1.1 200 OK\r\n", "x-accel-buffering: no\r\n", "cache-control: no-cache\r\n", "\r\n\r\n"]
-    {
-        assert!(head.contains(line), "{line:?} in {head}");
-    }
-    assert!(head.contains("access-control-allow-origin: http://a\r\n"));
 }

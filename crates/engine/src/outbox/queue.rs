@@ -10,16 +10,27 @@ use std::sync::Arc;
 
 /// Frames of one connection that wait for its socket, in order.
 ///
-/// Payloads and protocol frames are bounded apart (each by `outbox_frames_max` and `outbox_bytes_max`), so
-/// that a backlog of events leaves room for the frame that says why it ends. One entry always fits an empty
-/// queue.
+/// Payloads and protocol frames are bounded apart, each by `Bounds`, so that a backlog of events leaves room for the
+/// frame that says why it ends. One entry always fits an empty queue.
 #[derive(Debug)]
 pub struct Outbox {
     entries: VecDeque<Waiting>,
     payloads: Load,
     frames: Load,
-    frames_max: usize,
-    bytes_max: usize,
+    /// How many payloads of each subscription wait.
+    members: HashMap<MemberId, usize>,
+    bounds: Bounds,
+}
+
+/// How much may wait in one outbox.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// `outbox_frames_max`.
+    pub frames_max: usize,
+    /// `outbox_bytes_max`.
+    pub bytes_max: usize,
+    /// `subscription_frames_max`: of these, so many payloads of one subscription.
+    pub subscription_frames_max: usize,
 }
 
 /// One thing that waits.
@@ -49,8 +60,8 @@ struct Load {
 }
 
 impl Load {
-    fn fits(self, bytes: usize, frames_max: usize, bytes_max: usize) -> bool {
-        self.count == 0 || (self.count < frames_max && self.bytes + bytes <= bytes_max)
+    fn fits(self, bytes: usize, bounds: &Bounds) -> bool {
+        self.count == 0 || (self.count < bounds.frames_max && self.bytes + bytes <= bounds.bytes_max)
     }
 
     fn grow(&mut self, bytes: usize) {
@@ -92,10 +103,9 @@ fn gives_way(older: &Payload, newer_key: Option<&Arc<str>>) -> bool {
 }
 
 impl Outbox {
-    /// An empty queue with the bounds `outbox_frames_max` and `outbox_bytes_max`.
-    pub fn new(frames_max: usize, bytes_max: usize) -> Outbox {
+    pub fn new(bounds: Bounds) -> Outbox {
         let (payloads, frames) = (Load::default(), Load::default());
-        Outbox { entries: VecDeque::new(), payloads, frames, frames_max, bytes_max }
+        Outbox { entries: VecDeque::new(), payloads, frames, members: HashMap::new(), bounds }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -107,9 +117,19 @@ impl Outbox {
         self.entries.len()
     }
 
+    /// Payloads that wait.
+    pub fn payloads(&self) -> usize {
+        self.payloads.count
+    }
+
+    /// Bytes that wait.
+    pub fn bytes(&self) -> usize {
+        self.payloads.bytes + self.frames.bytes
+    }
+
     /// Queues a protocol frame.
     pub fn push_frame(&mut self, frame: Bytes) -> Result<(), Full> {
-        if !self.frames.fits(frame.len(), self.frames_max, self.bytes_max) {
+        if !self.frames.fits(frame.len(), &self.bounds) {
             return Err(Full);
         }
         self.frames.grow(frame.len());
@@ -129,18 +149,19 @@ impl Outbox {
     ) -> Result<u64, Full> {
         let bytes = lead.len() + payload.json.len();
         let mut dropped = 0;
-        if !self.has_room(bytes) && payload.overflow != Overflow::Disconnect {
+        if !self.has_room(member, bytes) && payload.overflow != Overflow::Disconnect {
             let (count, lost) = self.supersede(member, &payload);
             dropped += count;
             skipped += lost;
         }
-        if !self.has_room(bytes) {
+        if !self.payloads.fits(bytes, &self.bounds) {
             dropped += self.collapse();
         }
-        if !self.has_room(bytes) {
+        if !self.has_room(member, bytes) {
             return Err(Full);
         }
         self.payloads.grow(bytes);
+        *self.members.entry(member).or_default() += 1;
         self.entries.push_back(Waiting::Payload { member, lead: lead.clone(), payload, skipped });
         Ok(dropped)
     }
@@ -160,18 +181,28 @@ impl Outbox {
     /// Drops everything: the connection ends with one last frame.
     pub fn clear(&mut self) {
         self.entries.clear();
+        self.members.clear();
         self.payloads = Load::default();
         self.frames = Load::default();
     }
 
-    fn has_room(&self, bytes: usize) -> bool {
-        self.payloads.fits(bytes, self.frames_max, self.bytes_max)
+    fn has_room(&self, member: MemberId, bytes: usize) -> bool {
+        let own = self.members.get(&member).copied().unwrap_or(0);
+        (own == 0 || own < self.bounds.subscription_frames_max) && self.payloads.fits(bytes, &self.bounds)
     }
 
     fn forget(&mut self, entry: &Waiting) {
         match entry {
             Waiting::Frame(_) => self.frames.shrink(entry.bytes()),
-            Waiting::Payload { .. } => self.payloads.shrink(entry.bytes()),
+            Waiting::Payload { member, .. } => {
+                self.payloads.shrink(entry.bytes());
+                if let Some(own) = self.members.get_mut(member) {
+                    *own -= 1;
+                    if *own == 0 {
+                        self.members.remove(member);
+                    }
+                }
+            }
         }
     }
 

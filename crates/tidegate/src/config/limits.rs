@@ -76,6 +76,12 @@ pub struct Limits {
     pub outbox_frames_max: usize,
     /// Bytes one connection may have waiting.
     pub outbox_bytes_max: Size,
+    /// Of these frames, those of one subscription; `subscriptions.broadcast_capacity` wins.
+    #[schemars(range(min = 1))]
+    pub subscription_frames_max: usize,
+    /// Streams of one HTTP/2 connection at once.
+    #[schemars(range(min = 1))]
+    pub http2_streams_max: usize,
     /// Turns waiting at one shard.
     #[schemars(range(min = 1))]
     pub shard_turns_max: usize,
@@ -110,6 +116,8 @@ impl Default for Limits {
             broker_timeout: Period(engine.broker_timeout),
             outbox_frames_max: engine.outbox_frames_max,
             outbox_bytes_max: Size(engine.outbox_bytes_max),
+            subscription_frames_max: engine.subscription_frames_max,
+            http2_streams_max: engine.http2_streams_max,
             shard_turns_max: engine.shard_turns_max,
         }
     }
@@ -149,6 +157,8 @@ impl Limits {
             linger: linger.0,
             outbox_frames_max: self.outbox_frames_max,
             outbox_bytes_max: self.outbox_bytes_max.0,
+            subscription_frames_max: self.subscription_frames_max,
+            http2_streams_max: self.http2_streams_max,
             shard_turns_max: self.shard_turns_max,
         }
     }

@@ -6,24 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The listener for GraphQL clients.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Http {
-    /// Loopback by default; a container sets `0.0.0.0`.
-    pub host: String,
-    /// 0 picks a free one.
-    pub port: u16,
-    /// One path for HTTP, SSE and WebSocket.
-    pub path: String,
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        Http { host: "127.0.0.1".into(), port: 4000, path: "/graphql".into() }
-    }
-}
-
 /// The listener for operators: health, metrics, census, publishing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -58,12 +40,14 @@ pub struct SupergraphSource {
 #[serde(default, deny_unknown_fields)]
 pub struct Subscriptions {
     pub enabled: bool,
-    /// Events that may wait for one client; the same bound as `limits.outbox_frames_max`, under Hive Router's
-    /// name.
+    /// Events of one subscription that may wait for its client, under Hive Router's name. Beyond it the client skips to
+    /// the newest, as there, where `overflow` does not say otherwise.
     #[schemars(range(min = 1))]
     pub broadcast_capacity: Option<usize>,
     /// How long a broker subscription outlives its last client, so that a reconnect finds it.
     pub linger: Period,
+    /// How long events may wait for others of the same connection, to share one write. 0 sends each at once.
+    pub flush_interval: Period,
     pub overflow: OverflowPolicies,
 }
 
@@ -73,8 +57,20 @@ impl Default for Subscriptions {
             enabled: true,
             broadcast_capacity: None,
             linger: Period(engine::Limits::default().linger),
+            flush_interval: Period(downstream::Timings::default().flush),
             overflow: OverflowPolicies::default(),
         }
+    }
+}
+
+impl Subscriptions {
+    /// The policy of a subscription root field.
+    pub fn overflow_of(&self, field: &str) -> OverflowPolicy {
+        let usual = match self.broadcast_capacity {
+            Some(_) => OverflowPolicy::Latest,
+            None => OverflowPolicy::default(),
+        };
+        self.overflow.fields.get(field).copied().or(self.overflow.default).unwrap_or(usual)
     }
 }
 
@@ -82,8 +78,9 @@ impl Default for Subscriptions {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OverflowPolicies {
-    /// For fields that are not named below.
-    pub default: OverflowPolicy,
+    /// For fields that are not named below: `disconnect` unless it is set, and `latest` where
+    /// `subscriptions.broadcast_capacity` is.
+    pub default: Option<OverflowPolicy>,
     /// By subscription root field.
     pub fields: BTreeMap<String, OverflowPolicy>,
 }
@@ -99,45 +96,6 @@ pub enum OverflowPolicy {
     Latest,
     /// Keep the newest event of each entity.
     Conflate,
-}
-
-/// `graphql-transport-ws`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Websocket {
-    /// Must be true in this build.
-    pub enabled: bool,
-    /// Must be `http.path` in this build: one path serves every protocol.
-    pub path: Option<String>,
-    /// A client that has not sent `connection_init` by then is closed with 4408.
-    pub connection_init_timeout: Period,
-    /// A client that leaves two pings unanswered is closed.
-    pub ping_interval: Period,
-}
-
-impl Default for Websocket {
-    fn default() -> Self {
-        Websocket {
-            enabled: true,
-            path: None,
-            connection_init_timeout: Period(downstream::Timings::default().connection_init),
-            ping_interval: Period(downstream::Timings::default().ping),
-        }
-    }
-}
-
-/// Server-sent events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Sse {
-    /// A comment line this often keeps proxies from closing a quiet stream.
-    pub heartbeat: Period,
-}
-
-impl Default for Sse {
-    fn default() -> Self {
-        Sse { heartbeat: Period(downstream::Timings::default().heartbeat) }
-    }
 }
 
 /// Which web pages of other origins may call.
@@ -216,18 +174,4 @@ pub enum LogFormat {
     /// For eyes.
     #[default]
     Pretty,
-}
-
-/// What SIGTERM starts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Shutdown {
-    /// Clients that have not left by then are cut off.
-    pub timeout: Period,
-}
-
-impl Default for Shutdown {
-    fn default() -> Self {
-        Shutdown { timeout: Period::seconds(30) }
-    }
 }

@@ -40,13 +40,30 @@ fn a_full_file_is_read() {
     assert_eq!(config.events.providers.nats[0].id, "default");
     assert_eq!(config.events.providers.memory[0].id, "my-memory");
     assert_eq!(config.limits.event_bytes_max, Size(1 << 20));
-    assert_eq!(config.engine_limits().outbox_frames_max, 32);
+    assert_eq!(config.engine_limits().subscription_frames_max, 32);
     assert_eq!(config.engine_limits().linger, Duration::from_millis(1500));
     assert_eq!(config.engine_limits().subgraph_timeout, Duration::from_secs(5));
     assert_eq!(config.subscriptions.overflow.fields["scoreChanged"], OverflowPolicy::Latest);
     assert_eq!(config.headers.forwarded("employees"), ["authorization", "x-tenant"]);
     assert_eq!(config.headers.forwarded("orders"), ["authorization"]);
     assert_eq!(config.jwt.unwrap().issuer.0, ["https://a.example", "https://b.example"]);
+}
+
+#[test]
+fn a_broadcast_capacity_skips_as_in_hive_where_nothing_else_is_said() {
+    use OverflowPolicy::{Conflate, Disconnect, Latest};
+    let table = [
+        ("", Disconnect, Disconnect),
+        ("{broadcast_capacity: 32}", Latest, Latest),
+        ("{broadcast_capacity: 32, overflow: {default: disconnect}}", Disconnect, Disconnect),
+        ("{broadcast_capacity: 32, overflow: {fields: {ticks: conflate}}}", Conflate, Latest),
+        ("{overflow: {default: latest, fields: {ticks: disconnect}}}", Disconnect, Latest),
+    ];
+    for (text, ticks, other) in table {
+        let subscriptions = read(&format!("subscriptions: {text}\n")).unwrap().config.subscriptions;
+        let found = (subscriptions.overflow_of("ticks"), subscriptions.overflow_of("other"));
+        assert_eq!(found, (ticks, other), "{text}");
+    }
 }
 
 #[test]

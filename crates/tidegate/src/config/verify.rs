@@ -22,6 +22,7 @@ pub(super) fn verify(config: &Config, tree: &Node) -> Vec<Problem> {
     if let Some(jwt) = &config.jwt {
         verify_jwt(jwt, tree, &mut problems);
     }
+    verify_tls(config, tree, &mut problems);
     providers::verify(config, tree, &mut problems);
     problems
 }
@@ -64,6 +65,8 @@ fn is_http(url: &str) -> bool {
 const OVER: &str = "is over at once";
 const SOME_TIME: &str = "give it some time, as `5s`";
 
+const RELOAD_INTERVAL: &[&str] = &["http", "tls", "reload_interval"];
+
 /// Times that mean nothing when they are over at once, and one that the verifier caps.
 fn verify_periods(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
     let mut report = |path: &[&str], message: String, help: &str| {
@@ -81,15 +84,18 @@ fn verify_periods(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
             report(&path, format!("`{}` {OVER}", path.join(".")), SOME_TIME);
         }
     }
-    let waits: [(&[&str], Period); 7] = [
+    let mut waits: Vec<(&[&str], Period)> = vec![
         (&["limits", "planning_timeout"], limits.planning_timeout),
         (&["limits", "hook_timeout"], limits.hook_timeout),
         (&["limits", "broker_timeout"], limits.broker_timeout),
         (&["websocket", "connection_init_timeout"], config.websocket.connection_init_timeout),
         (&["websocket", "ping_interval"], config.websocket.ping_interval),
         (&["sse", "heartbeat"], config.sse.heartbeat),
+        (&["sse", "reservation_timeout"], config.sse.reservation_timeout),
+        (&["multipart", "heartbeat"], config.multipart.heartbeat),
         (&["traffic_shaping", "all", "request_timeout"], config.traffic_shaping.all.request_timeout),
     ];
+    waits.extend(config.http.tls.iter().map(|tls| (RELOAD_INTERVAL, tls.reload_interval)));
     for (path, _) in waits.into_iter().filter(|(_, period)| period.0.is_zero()) {
         report(path, format!("`{}` {OVER}", path.join(".")), SOME_TIME);
     }
@@ -97,6 +103,19 @@ fn verify_periods(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
     if skew.is_some_and(|skew| skew > Period::seconds(60)) {
         let message = "`jwt.clock_skew` is over a minute".to_owned();
         report(&["jwt", "clock_skew"], message, "mend the clocks; `60s` is the most");
+    }
+}
+
+/// Reads the files of the listener's certificate.
+fn verify_tls(config: &Config, tree: &Node, problems: &mut Vec<Problem>) {
+    let Some(tls) = &config.http.tls else { return };
+    let options = tls.options();
+    if let Err(error) = downstream::Tls::load(options.clone(), config.http.http2.enabled) {
+        let setting = if error.file == options.key_file { "key_file" } else { "cert_file" };
+        let path = ["http", "tls", setting];
+        let message = format!("`http.tls.{setting}`: {error}");
+        let help = "name a certificate chain and its key, both PEM";
+        problems.push(Problem::new(path.join("."), tree.place_of(&path), message).help(help));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::error::StartError;
 use crate::config::{Algorithm, Config, Jwt};
-use downstream::{AuthOptions, Authenticator, IssuerOptions, KeySource, Options, Page, Server, Timings};
+use downstream::{AuthOptions, Authenticator, IssuerOptions, KeySource, Options, Page, Server, Timings, Tls};
 use engine::Engine;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,18 @@ pub(super) fn options(config: &Config, pages: Vec<Page>) -> Result<Options, Star
         connection_init: config.websocket.connection_init_timeout.0,
         ping: config.websocket.ping_interval.0,
         heartbeat: config.sse.heartbeat.0,
+        multipart_heartbeat: config.multipart.heartbeat.0,
+        reservation: config.sse.reservation_timeout.0,
+        flush: config.subscriptions.flush_interval.0,
         ..Timings::default()
+    };
+    let http2 = config.http.http2.enabled;
+    let tls = match &config.http.tls {
+        Some(tls) => {
+            let loaded = Tls::load(tls.options(), http2);
+            Some(Arc::new(loaded.map_err(|error| StartError::Setting(format!("`http.tls`: {error}")))?))
+        }
+        None => None,
     };
     Ok(Options {
         path: config.http.path.clone(),
@@ -51,6 +62,8 @@ pub(super) fn options(config: &Config, pages: Vec<Page>) -> Result<Options, Star
         pages,
         allowed_origins,
         timings,
+        tls,
+        http2,
         ..Options::default()
     })
 }

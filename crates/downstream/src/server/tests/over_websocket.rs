@@ -168,7 +168,7 @@ fn closes_carry_their_codes() {
         [&[0x81, 0xFF][..], &(Limits::default().request_bytes_max as u64 + 1).to_be_bytes(), &[0; 4]];
     assert_eq!(opened(announced.concat()), 1009);
     assert_eq!(opened(frame(0x88, &4242u16.to_be_bytes())), 4242, "a close is answered with its code");
-    let mut without = Client::send_to(world.address, handshake("sec-websocket-protocol: graphql-ws\r\n"));
+    let mut without = Client::send_to(world.address, handshake("sec-websocket-protocol: mqtt\r\n"));
     assert!(!without.head().contains("sec-websocket-protocol"));
     assert_eq!(without.close_code(), 4406);
     assert!(world.metrics().contains("closes_total{reason=\"unauthorized\"} 1"), "{}", world.metrics());

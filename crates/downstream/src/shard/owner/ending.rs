@@ -1,16 +1,15 @@
-//! How connections end: close handshakes, losses, deadlines, drain.
+//! How connections end: close handshakes, losses, deadlines.
 //! Owns that every end is counted once under its reason, and frees the connection's operations at once.
 
 use super::Owner;
+use crate::form::Form;
 use crate::frame::{Close, Opcode, encode};
 use crate::shard::ConnectionId;
 use crate::shard::connection::Closing;
-use crate::shard::protocol::{Protocol, lagged};
-use crate::sse;
+use crate::shard::members::Entry;
+use crate::shard::protocol::{Protocol, lagged, text};
 use crate::websocket::Phase;
-use bytes::Bytes;
-use engine::outbox::End;
-use std::net::Shutdown;
+use std::time::Duration;
 
 /// Pings without an answer after which a client is dead.
 const PINGS_UNANSWERED_MAX: u32 = 2;
@@ -18,26 +17,40 @@ const PINGS_UNANSWERED_MAX: u32 = 2;
 impl Owner {
     /// Ends a connection with its last frame; the first close wins. Abrupt = what waits is dropped for it.
     pub(super) fn close(&mut self, id: ConnectionId, close: Close, is_abrupt: bool) {
+        self.close_after(id, Vec::new(), close, is_abrupt);
+    }
+
+    /// The client reads too slowly, and this many events were not sent.
+    pub(super) fn close_slow(&mut self, id: ConnectionId, unsent: u64) {
+        let Some(connection) = self.find(id) else { return };
+        let mut words = Vec::new();
+        if let Protocol::Body(body) = &connection.protocol {
+            for client_id in connection.operations.keys() {
+                words.extend_from_slice(&body.errors(client_id, &[lagged(unsent)]));
+            }
+        }
+        // 1013, "try again later": clients retry on it.
+        let reason = format!("slow consumer: {unsent} events were not sent");
+        self.close_after(id, words, Close::new(1013, reason, "slow_consumer"), true);
+    }
+
+    fn close_after(&mut self, id: ConnectionId, mut words: Vec<u8>, close: Close, is_abrupt: bool) {
         let Some(connection) = self.find(id).filter(|connection| connection.closing.is_none()) else {
             return;
         };
-        let frame = match &connection.protocol {
-            Protocol::WebSocket(_) => Bytes::from(close.frame()),
-            Protocol::EventStream if is_abrupt => lagged(),
-            Protocol::EventStream => Bytes::new(),
-        };
+        words.extend_from_slice(&connection.protocol.close(&close));
         connection.closing = Some(Closing { until: 0, is_peer_done: false, is_deaf: false });
         if std::mem::take(&mut connection.is_paused) {
             self.unfinished.push(id);
         }
         self.around.metrics.closes.add(&[close.label], 1);
-        self.release(id);
+        self.release(id, close.label);
         self.wake_after(id, self.around.timings.close);
         let Some(connection) = self.connections.get_mut(id.slot) else { return };
         if let Some(closing) = &mut connection.closing {
             closing.until = connection.due;
         }
-        match connection.send_last(frame, is_abrupt, &mut self.pen) {
+        match connection.send_last(words.into(), is_abrupt, &mut self.pen) {
             Ok(()) => self.finish_if_flushed(id),
             Err(_) => self.lose(id, "connection_lost"),
         }
@@ -59,9 +72,12 @@ impl Owner {
         self.finish_if_flushed(id);
     }
 
-    /// An event stream ends with its one operation.
+    /// A body of one operation ends with it.
     pub(super) fn close_if_over(&mut self, id: ConnectionId, label: &'static str) {
-        let is_over = |protocol: &Protocol| matches!(protocol, Protocol::EventStream);
+        let is_over = |protocol: &Protocol| match protocol {
+            Protocol::Body(body) => body.form.is_of_one(),
+            Protocol::WebSocket(_) => false,
+        };
         if self.find(id).is_some_and(|connection| is_over(&connection.protocol)) {
             self.close(id, Close::new(1000, "", label), false);
         }
@@ -70,11 +86,17 @@ impl Owner {
     /// Once the last frame is with the kernel: says so to the peer, and lets go where nothing more is
     /// expected.
     pub(super) fn finish_if_flushed(&mut self, id: ConnectionId) {
-        let Some(connection) = self.find(id).filter(|connection| connection.is_flushed()) else { return };
+        let Some(connection) = self.find(id) else { return };
+        match connection.is_flushed() {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(_) => return self.lose(id, "connection_lost"),
+        }
         let Some(closing) = &connection.closing else { return };
-        let is_over = closing.is_peer_done;
-        let is_last = is_over || closing.is_deaf || matches!(connection.protocol, Protocol::EventStream);
-        if is_last && connection.stream.shutdown(Shutdown::Write).is_err() {
+        // What does not come by a socket of its own cannot be read out.
+        let is_over = closing.is_peer_done || !connection.wire.is_socket();
+        let is_last = is_over || closing.is_deaf || matches!(connection.protocol, Protocol::Body(_));
+        if is_last && connection.wire.finish().is_err() {
             return self.lose(id, "connection_lost");
         }
         if is_over {
@@ -87,40 +109,35 @@ impl Owner {
         if self.find(id).is_none() {
             return;
         }
-        self.release(id);
+        self.release(id, reason);
         let mut connection = self.connections.remove(id.slot);
+        if let Some(reservation) = &connection.reservation {
+            self.reserved.remove(&reservation.token);
+        }
         if connection.closing.is_none() {
+            tracing::debug!(protocol = connection.protocol.label(), reason, "a connection ended");
             self.around.metrics.closes.add(&[reason], 1);
         }
-        if let Err(error) = self.poll.registry().deregister(&mut connection.stream) {
+        if let Err(error) = connection.wire.deregister(self.poll.registry()) {
             tracing::debug!(%error, "a lost connection could not be deregistered");
         }
     }
 
     /// Frees the connection's operations; dropping a joined one leaves its trigger.
-    fn release(&mut self, id: ConnectionId) {
+    fn release(&mut self, id: ConnectionId, reason: &'static str) {
         let Some(connection) = self.find(id) else { return };
         for member in std::mem::take(&mut connection.operations).into_values() {
-            self.members.remove(member);
+            if let Some(entry) = self.members.remove(member) {
+                self.note_end(&entry, reason);
+            }
         }
     }
 
-    pub(super) fn drain(&mut self) {
-        self.is_draining = true;
-        let all: Vec<ConnectionId> = self.connections.iter().map(|(_, connection)| connection.id).collect();
-        for id in all {
-            self.guarded(id, |owner| owner.drain_one(id));
-        }
-    }
-
-    /// 1012, "service restart", and for event streams an end without `complete`: clients retry on both.
-    pub(super) fn drain_one(&mut self, id: ConnectionId) {
-        let Some(connection) = self.find(id) else { return };
-        let members: Vec<_> = connection.operations.values().copied().collect();
-        for member in members {
-            self.end(member, &End::Drain);
-        }
-        self.close(id, Close::new(1012, "Service restart", "drain"), false);
+    /// Every end of an operation comes by here, once.
+    pub(super) fn note_end(&mut self, entry: &Entry, reason: &'static str) {
+        let protocol = self.find(entry.connection).map_or("gone", |connection| connection.protocol.label());
+        tracing::debug!(protocol, reason, id = &*entry.client_id, "a stream ended");
+        self.around.metrics.streams_ended.add(&[protocol, reason], 1);
     }
 
     pub(super) fn on_tick(&mut self) {
@@ -129,11 +146,19 @@ impl Owner {
         for id in due {
             self.guarded(id, |owner| owner.on_deadline(id));
         }
+        self.drain_due();
+    }
+
+    /// How long a body of this form may be silent.
+    pub(super) fn heartbeat(&self, form: Form) -> Duration {
+        match form {
+            Form::EventStream | Form::SharedEventStream => self.around.timings.heartbeat,
+            Form::Multipart(_) => self.around.timings.multipart_heartbeat,
+        }
     }
 
     fn on_deadline(&mut self, id: ConnectionId) {
         let now = self.deadlines.now();
-        let heartbeat = self.around.timings.heartbeat;
         let Some(connection) = self.find(id) else { return };
         if now < connection.due {
             let due = connection.due;
@@ -144,11 +169,16 @@ impl Owner {
             return self.lose(id, "closed");
         }
         let last_write = connection.last_write;
-        match &mut connection.protocol {
-            Protocol::EventStream => {
+        match &connection.protocol {
+            Protocol::Body(_) if matches!(connection.wire, crate::shard::Wire::Reserved) => {
+                self.lose(id, "never_opened");
+            }
+            Protocol::Body(body) => {
+                let body = *body;
+                let heartbeat = self.heartbeat(body.form);
                 let silent = self.tick * u32::try_from(now - last_write).unwrap_or(u32::MAX);
                 if silent >= heartbeat {
-                    self.send(id, Bytes::from_static(sse::HEARTBEAT));
+                    self.send(id, body.chunk(body.form.heartbeat()));
                     self.wake_after(id, heartbeat);
                 } else {
                     self.wake_after(id, heartbeat - silent);
@@ -173,10 +203,14 @@ impl Owner {
         if web_socket.pings_unanswered >= PINGS_UNANSWERED_MAX {
             return self.lose(id, "ping_timeout");
         }
+        let keep_alive = web_socket.dialect.keep_alive();
         // A connection that is not read cannot be heard.
         if !is_paused {
             web_socket.pings_unanswered += 1;
             self.send(id, encode(Opcode::Ping, b"").into());
+        }
+        if let Some(keep_alive) = keep_alive {
+            self.send(id, text(keep_alive));
         }
         self.wake_after(id, self.around.timings.ping);
     }

@@ -3,17 +3,28 @@
 
 use super::Owner;
 use crate::auth::AuthFailure;
-use crate::backend::{self, Outcome};
+use crate::backend::{self, Call, Outcome};
 use crate::frame::Close;
 use crate::shard::protocol::{Protocol, text};
 use crate::shard::{ConnectionId, Turn};
-use crate::websocket::{ACK, Phase};
+use crate::websocket::Phase;
 use engine::Identity;
 use engine::outbox::{End, Member, MemberId};
 use futures::FutureExt;
 use graph::error::{Code, GraphqlError};
 use serde_json::Value;
 use std::panic::AssertUnwindSafe;
+
+/// An operation to run.
+pub(super) enum Work {
+    Request {
+        request: Value,
+        identity: Identity,
+        allows_mutation: bool,
+    },
+    /// Prepared already, by the request it came with.
+    Call(Box<dyn Call>),
+}
 
 impl Owner {
     /// Verifies the caller of a WebSocket beside the loop.
@@ -41,38 +52,55 @@ impl Owner {
             return;
         };
         let Protocol::WebSocket(web_socket) = &mut connection.protocol else { return };
-        match verdict {
+        let dialect = web_socket.dialect;
+        let close = match verdict {
             Ok(identity) => {
                 web_socket.identity = identity;
                 web_socket.phase = Phase::Acknowledged;
-                self.send(id, text(ACK));
+                let held = web_socket.held.take();
+                dialect.acknowledgement().iter().for_each(|message| self.send(id, text(message)));
                 self.put_off(id, self.around.timings.ping);
+                if let Some(message) = held {
+                    self.release_held(id, &message);
+                }
+                return;
             }
             // Not the caller's doing, so a code that clients retry on.
             Err(failure @ AuthFailure::KeysUnavailable) => {
-                self.close(id, Close::new(1013, failure.message(), "auth_unavailable"), false);
+                Close::new(1013, failure.message(), "auth_unavailable")
             }
             // graphql-ws documents 4403 for a refused connection_init, and its client asks for new parameters
             // (so for a fresh token) before it tries again; 4401 it takes as final, and the protocol has that
             // for a `subscribe` before the acknowledgement.
-            Err(_) => self.close(id, Close::new(4403, "Forbidden", "forbidden"), false),
+            Err(_) => Close::new(4403, "Forbidden", "forbidden"),
+        };
+        if let Some(refusal) = dialect.refusal(&close.reason) {
+            self.send(id, text(&refusal));
+        }
+        self.close(id, close, false);
+    }
+
+    fn release_held(&mut self, id: ConnectionId, message: &str) {
+        if let Some(connection) = self.find(id) {
+            connection.is_paused = false;
+        }
+        self.step(id, message);
+        if self.find(id).is_some_and(|connection| !connection.is_paused) {
+            self.resume(id);
         }
     }
 
     /// Starts an operation. Its member exists from here on: events may come before the engine's answer does.
-    pub(super) fn start(
-        &mut self,
-        id: ConnectionId,
-        client_id: &str,
-        request: Value,
-        identity: Identity,
-        allows_mutation: bool,
-    ) {
+    pub(super) fn start(&mut self, id: ConnectionId, client_id: &str, work: Work) {
         let limits = self.around.limits.clone();
         let Some(connection) = self.connections.get_mut(id.slot).filter(|connection| connection.id == id)
         else {
             return;
         };
+        if connection.is_leaving {
+            // Its close is about to say why, and has clients send this again elsewhere.
+            return;
+        }
         let lead = connection.protocol.lead(client_id);
         let has_room = connection.operations.len() < limits.subscriptions_per_connection_max;
         let member = if has_room { self.members.insert(id, client_id, lead) } else { None };
@@ -83,7 +111,7 @@ impl Owner {
             );
             let end = End::Errors(vec![GraphqlError::new(Code::TooManySubscriptions, text)]);
             let refusal = connection.protocol.end(client_id, &end);
-            refusal.into_iter().for_each(|frame| self.send(id, frame));
+            self.send(id, refusal);
             return self.close_if_over(id, "refused");
         };
         connection.operations.insert(client_id.into(), member);
@@ -95,10 +123,18 @@ impl Owner {
             let mut is_joining = false;
             let joining = async {
                 is_joining = true;
-                mailbox.send(Turn::Joining { connection: id }).await;
+                mailbox.send(Turn::Joining { connection: id, member }).await;
             };
-            let run = backend::run(backend, request, identity, target, allows_mutation, left, joining);
-            let outcome = run.await;
+            let run = async {
+                let call = match work {
+                    Work::Call(call) => call,
+                    Work::Request { request, identity, allows_mutation } => {
+                        backend::prepare(backend, request, identity, allows_mutation).await?
+                    }
+                };
+                backend::run(call, target, left, joining).await
+            };
+            let outcome = backend::guarded(run).await;
             mailbox.send(Turn::Finished { connection: id, member, outcome, is_joining }).await;
         });
     }
@@ -130,6 +166,7 @@ impl Owner {
 
     fn respond(&mut self, member: MemberId, response: &[u8]) {
         let Some(entry) = self.members.remove(member) else { return };
+        self.note_end(&entry, "complete");
         let Some(connection) = self.find(entry.connection) else { return };
         connection.operations.remove(&entry.client_id);
         let frames = connection.protocol.response(&entry.client_id, &entry.lead, response);
@@ -140,24 +177,35 @@ impl Owner {
     /// The engine ended an operation: its terminal frame goes out behind what waits.
     pub(super) fn end(&mut self, member: MemberId, end: &End) {
         let Some(entry) = self.members.remove(member) else { return };
-        let Some(connection) = self.find(entry.connection) else { return };
-        connection.operations.remove(&entry.client_id);
-        if let Some(frame) = connection.protocol.end(&entry.client_id, end) {
-            self.send(entry.connection, frame);
-        }
         let label = match end {
             End::Complete => "complete",
             End::Errors(_) => "error",
             End::Drain => "drain",
         };
+        self.note_end(&entry, label);
+        let completes = self.draining.as_ref().is_none_or(|draining| draining.completes_event_streams);
+        let Some(connection) = self.find(entry.connection) else { return };
+        connection.operations.remove(&entry.client_id);
+        let frame = match end {
+            End::Drain => connection.protocol.drain(&entry.client_id, completes),
+            End::Complete | End::Errors(_) => connection.protocol.end(&entry.client_id, end),
+        };
+        self.send(entry.connection, frame);
         self.close_if_over(entry.connection, label);
     }
 
-    /// The client ended an operation; an unknown id is one that crossed with our own end of it.
-    pub(super) fn leave(&mut self, id: ConnectionId, client_id: &str) {
+    /// The client ended an operation; an unknown id is one that crossed with our own end of it. Where its protocol has
+    /// a `reply` to that, it follows what was sent before.
+    pub(super) fn leave(&mut self, id: ConnectionId, client_id: &str, reply: Option<String>) {
         let Some(connection) = self.find(id) else { return };
         let Some(member) = connection.operations.remove(client_id) else { return };
         connection.forget(member);
-        self.members.remove(member);
+        if let Some(entry) = self.members.remove(member) {
+            self.note_end(&entry, "client_left");
+        }
+        if let Some(reply) = reply {
+            self.send(id, text(&reply));
+        }
+        self.leave_if_answered(id);
     }
 }

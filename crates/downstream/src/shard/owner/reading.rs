@@ -2,6 +2,7 @@
 //! Owns how much is read at once and what waits for more bytes; never keeps a buffer for an idle connection.
 
 use super::Owner;
+use super::operations::Work;
 use crate::frame::{self, Close, Message, Opcode};
 use crate::shard::ConnectionId;
 use crate::shard::protocol::{Protocol, text};
@@ -20,7 +21,7 @@ impl Owner {
                 self.reading = buffer;
                 return;
             };
-            match connection.read(&mut buffer) {
+            match connection.wire.read(&mut buffer) {
                 Ok(0) => self.lose(id, "client_gone"),
                 Ok(read) => self.received(id, &mut buffer[..read]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -34,25 +35,14 @@ impl Owner {
         self.unfinished.push(id);
     }
 
-    /// Takes in bytes; what is not yet a whole frame is kept.
+    /// Takes in bytes; what comes behind the message that paused the connection is kept.
     pub(super) fn received(&mut self, id: ConnectionId, bytes: &mut [u8]) {
         let Some(connection) = self.find(id) else { return };
         let Protocol::WebSocket(web_socket) = &mut connection.protocol else { return };
         web_socket.pings_unanswered = 0;
-        let mut incoming = std::mem::take(&mut connection.incoming);
-        if incoming.is_empty() {
-            let used = self.consume(id, bytes);
-            incoming.extend_from_slice(&bytes[used..]);
-        } else {
-            incoming.extend_from_slice(bytes);
-            let used = self.consume(id, &mut incoming);
-            incoming.drain(..used);
-        }
-        if incoming.is_empty() {
-            incoming = Vec::new();
-        }
-        if let Some(connection) = self.find(id) {
-            connection.incoming = incoming;
+        let used = self.consume(id, bytes);
+        if let Some(connection) = self.find(id).filter(|_| used < bytes.len()) {
+            connection.incoming = bytes[used..].to_vec();
         }
     }
 
@@ -65,11 +55,11 @@ impl Owner {
         self.unfinished.push(id);
     }
 
-    /// Acts on every whole frame; returns how many bytes those were.
+    /// Acts on every whole message; returns how many bytes were taken in, all but for a pause.
     fn consume(&mut self, id: ConnectionId, bytes: &mut [u8]) -> usize {
         let limits = self.around.limits.clone();
         let mut at = 0;
-        loop {
+        while at < bytes.len() {
             let Some(connection) = self.find(id) else { return bytes.len() };
             if connection.is_paused {
                 return at;
@@ -82,17 +72,13 @@ impl Owner {
                 Phase::Acknowledged => limits.request_bytes_max,
                 Phase::Opened | Phase::Authenticating => limits.connection_init_bytes_max,
             };
-            let message = match frame::parse(&mut bytes[at..], payload_max) {
-                Ok(None) => return at,
-                Ok(Some((frame, used))) => {
+            match web_socket.reader.take(&mut bytes[at..], payload_max) {
+                Ok((used, message)) => {
                     at += used;
-                    web_socket.assembler.take(&frame, payload_max)
+                    if let Some(message) = message {
+                        self.react(id, message);
+                    }
                 }
-                Err(close) => Err(close),
-            };
-            match message {
-                Ok(None) => {}
-                Ok(Some(message)) => self.react(id, message),
                 Err(close) => {
                     self.close(id, close, false);
                     self.stop_listening(id);
@@ -100,6 +86,7 @@ impl Owner {
                 }
             }
         }
+        at
     }
 
     fn react(&mut self, id: ConnectionId, message: Message) {
@@ -125,12 +112,13 @@ impl Owner {
         }
     }
 
-    fn step(&mut self, id: ConnectionId, message: &str) {
+    pub(super) fn step(&mut self, id: ConnectionId, message: &str) {
         let id_bytes_max = self.around.limits.operation_id_bytes_max;
         let Some(connection) = self.find(id) else { return };
         let Protocol::WebSocket(web_socket) = &mut connection.protocol else { return };
+        let (dialect, phase) = (web_socket.dialect, web_socket.phase);
         let operations = &connection.operations;
-        match websocket::receive(web_socket.phase, message, id_bytes_max, |id| operations.contains_key(id)) {
+        match dialect.receive(phase, message, id_bytes_max, |id| operations.contains_key(id)) {
             Step::Nothing => {}
             Step::Authenticate(payload) => {
                 web_socket.phase = Phase::Authenticating;
@@ -139,11 +127,16 @@ impl Owner {
                 self.authenticate(id, identity);
             }
             Step::Reply(reply) => self.send(id, text(&reply)),
+            Step::Hold => {
+                web_socket.held = Some(message.to_owned());
+                connection.is_paused = true;
+            }
             Step::Start { id: client_id, request } => {
                 let identity = web_socket.identity.clone();
-                self.start(id, &client_id, request, identity, true);
+                self.leave(id, &client_id, None);
+                self.start(id, &client_id, Work::Request { request, identity, allows_mutation: true });
             }
-            Step::Leave { id: client_id } => self.leave(id, &client_id),
+            Step::Leave { id: client_id, reply } => self.leave(id, &client_id, reply),
             Step::Close(close) => self.close(id, close, false),
         }
     }

@@ -12,6 +12,10 @@ fn lead() -> Arc<[u8]> {
     Arc::from(&b"lead"[..])
 }
 
+fn bounds(frames_max: usize, bytes_max: usize) -> Bounds {
+    Bounds { frames_max, bytes_max, subscription_frames_max: frames_max }
+}
+
 fn texts(outbox: &mut Outbox) -> Vec<(u64, String, u64)> {
     std::iter::from_fn(|| outbox.pop())
         .map(|entry| match entry {
@@ -26,7 +30,7 @@ fn texts(outbox: &mut Outbox) -> Vec<(u64, String, u64)> {
 #[test]
 fn each_policy_meets_a_full_queue_in_its_own_way() {
     let fill = |overflow| {
-        let mut outbox = Outbox::new(2, 1 << 20);
+        let mut outbox = Outbox::new(bounds(2, 1 << 20));
         outbox.push(MemberId(1), &lead(), payload("a1", overflow, Some("a")), 0).unwrap();
         outbox.push(MemberId(1), &lead(), payload("b1", overflow, Some("b")), 0).unwrap();
         let last = outbox.push(MemberId(1), &lead(), payload("a2", overflow, Some("a")), 3);
@@ -40,7 +44,7 @@ fn each_policy_meets_a_full_queue_in_its_own_way() {
 
 #[test]
 fn one_member_cannot_make_another_lose_events_it_must_not_lose() {
-    let mut outbox = Outbox::new(2, 1 << 20);
+    let mut outbox = Outbox::new(bounds(2, 1 << 20));
     outbox.push(MemberId(1), &lead(), payload("kept", Overflow::Disconnect, None), 0).unwrap();
     outbox.push(MemberId(2), &lead(), payload("old", Overflow::Latest, None), 0).unwrap();
     outbox.push(MemberId(2), &lead(), payload("new", Overflow::Latest, None), 0).unwrap();
@@ -49,11 +53,24 @@ fn one_member_cannot_make_another_lose_events_it_must_not_lose() {
 
 #[test]
 fn a_payload_over_the_bound_still_fits_an_empty_queue() {
-    let mut outbox = Outbox::new(4, 8);
+    let mut outbox = Outbox::new(bounds(4, 8));
     let large = || payload("0123456789", Overflow::Disconnect, None);
     assert_eq!(outbox.push(MemberId(1), &lead(), large(), 0), Ok(0));
     assert_eq!(outbox.push(MemberId(1), &lead(), large(), 0), Err(Full));
     assert_eq!(outbox.push_frame(Bytes::from_static(b"close")), Ok(()));
+}
+
+#[test]
+fn one_subscription_may_wait_for_so_much_and_leaves_the_rest_to_the_others() {
+    let bounds = Bounds { frames_max: 10, bytes_max: 1 << 20, subscription_frames_max: 2 };
+    let mut outbox = Outbox::new(bounds);
+    for n in 0..5 {
+        let event = payload(&n.to_string(), Overflow::Latest, None);
+        outbox.push(MemberId(1), &lead(), event, 0).unwrap();
+        outbox.push(MemberId(n + 2), &lead(), payload("other", Overflow::Disconnect, None), 0).unwrap();
+    }
+    let own: Vec<_> = texts(&mut outbox).into_iter().filter(|row| row.0 == 1).collect();
+    assert_eq!(own, [(1, "4".to_owned(), 4)]);
 }
 
 #[derive(Debug, Clone)]
@@ -101,10 +118,13 @@ fn take(outbox: &mut Outbox, clients: &mut [Client], frames: &mut Vec<u64>) -> b
 proptest! {
     #[test]
     fn bounds_order_and_the_arithmetic_of_loss_hold(
-        steps in steps(), frames_max in 1usize..12, bytes_max in 8usize..300
+        steps in steps(),
+        frames_max in 1usize..12,
+        bytes_max in 8usize..300,
+        subscription_frames_max in 1usize..12
     ) {
         let policies = [Overflow::Disconnect, Overflow::Latest, Overflow::Conflate, Overflow::Latest];
-        let mut outbox = Outbox::new(frames_max, bytes_max);
+        let mut outbox = Outbox::new(Bounds { frames_max, bytes_max, subscription_frames_max });
         let mut clients: Vec<Client> = (0..4).map(|_| Client::default()).collect();
         let (mut frames, mut frames_pushed) = (Vec::new(), 0u64);
         for step in steps {
@@ -131,7 +151,9 @@ proptest! {
             prop_assert!(outbox.payloads.count <= frames_max && outbox.frames.count <= frames_max);
             prop_assert!(outbox.payloads.count <= 1 || outbox.payloads.bytes <= bytes_max);
             let bytes: usize = outbox.entries.iter().map(Waiting::bytes).sum();
-            prop_assert_eq!(bytes, outbox.payloads.bytes + outbox.frames.bytes);
+            prop_assert_eq!(bytes, outbox.bytes());
+            prop_assert!(outbox.members.values().all(|own| (1..=subscription_frames_max).contains(own)));
+            prop_assert_eq!(outbox.members.values().sum::<usize>(), outbox.payloads());
         }
         while take(&mut outbox, &mut clients, &mut frames) {}
         for (client, policy) in clients.iter().zip(policies) {

@@ -1,0 +1,86 @@
+//! Results as parts of a `multipart/mixed` body: Apollo's protocol for subscriptions, and the form of incremental
+//! delivery.
+//! Owns the bytes between and around payloads; never a socket. Every part is closed by its delimiter at once, since
+//! clients read a part up to it.
+
+use engine::request::refusal;
+use graph::error::GraphqlError;
+use serde_json::{Value, json};
+
+/// How payloads are wrapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spec {
+    /// `subscriptionSpec=1.0`: `{"payload": …}`, heartbeats are empty objects.
+    Apollo,
+    /// Plain results with `hasNext`. A part is always open, so that a heartbeat can be white space before its JSON:
+    /// the form knows no other, and no client sees this one.
+    Incremental,
+}
+
+impl Spec {
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Spec::Apollo => "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0",
+            Spec::Incremental => "multipart/mixed;boundary=\"-\"",
+        }
+    }
+
+    /// Right behind the head.
+    pub(crate) fn opening(self) -> &'static [u8] {
+        match self {
+            Spec::Apollo => b"\r\n--graphql",
+            Spec::Incremental => b"\r\n---\r\ncontent-type: application/json\r\n\r\n",
+        }
+    }
+
+    /// Before a payload.
+    pub(crate) fn lead(self) -> &'static [u8] {
+        match self {
+            Spec::Apollo => b"\r\ncontent-type: application/json\r\n\r\n{\"payload\":",
+            Spec::Incremental => b"",
+        }
+    }
+
+    /// Behind one.
+    pub(crate) fn tail(self) -> &'static [u8] {
+        match self {
+            Spec::Apollo => b"}\r\n--graphql",
+            Spec::Incremental => b"\r\n---\r\ncontent-type: application/json\r\n\r\n",
+        }
+    }
+
+    pub(crate) fn heartbeat(self) -> &'static [u8] {
+        match self {
+            Spec::Apollo => b"\r\ncontent-type: application/json\r\n\r\n{}\r\n--graphql",
+            Spec::Incremental => b" ",
+        }
+    }
+
+    /// The stream ends with these: in Apollo's protocol beside a payload that is null, which its client takes for
+    /// final.
+    pub(crate) fn errors(self, errors: &[GraphqlError]) -> Vec<u8> {
+        let list: Vec<Value> = errors.iter().map(GraphqlError::to_json).collect();
+        match self {
+            Spec::Apollo => {
+                let body = json!({ "payload": null, "errors": list });
+                format!("\r\ncontent-type: application/json\r\n\r\n{body}\r\n--graphql").into_bytes()
+            }
+            Spec::Incremental => {
+                let mut body: Value = serde_json::from_slice(&refusal(errors)).unwrap_or_default();
+                body["hasNext"] = true.into();
+                [body.to_string().as_bytes(), self.tail()].concat()
+            }
+        }
+    }
+
+    /// The last bytes of the body.
+    pub(crate) fn end(self) -> &'static [u8] {
+        match self {
+            Spec::Apollo => b"--\r\n",
+            Spec::Incremental => b"{\"hasNext\":false}\r\n-----\r\n",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Event streams that are reserved first, opened later, and shared by operations that come in requests of their own.
+//! Owns the tokens; the stream itself is a connection like any other.
+
+use super::Owner;
+use super::operations::Work;
+use crate::form::Form;
+use crate::seat::Seat;
+use crate::shard::connection::{Connection, Reservation};
+use crate::shard::protocol::{Body, Protocol};
+use crate::shard::shared::{Answer, Order, Refused};
+use crate::shard::{ConnectionId, Wire};
+use std::sync::Arc;
+
+/// Whoever asked may have gone; then there is nobody left to tell.
+fn tell<T>(answer: Answer<T>, outcome: Result<T, Refused>) {
+    if answer.send(outcome).is_err() {
+        tracing::debug!("nobody waited for the answer of a shared stream");
+    }
+}
+
+impl Owner {
+    pub(super) fn order(&mut self, order: Order) {
+        match order {
+            Order::Reserve { token, seat } => self.reserve(token, seat),
+            Order::Open { token, answer } => tell(answer, self.claim(&token)),
+            Order::Start { token, client_id, call, answer } => {
+                let id = self.stream_for(&token, &client_id);
+                tell(answer, id.map(|_| ()));
+                if let Ok(id) = id {
+                    self.start(id, &client_id, Work::Call(call));
+                }
+            }
+            Order::Leave { token, client_id, answer } => {
+                let id = self.reserved.get(&token).copied().ok_or(Refused::Unknown);
+                if let Ok(id) = id {
+                    self.leave(id, &client_id, None);
+                }
+                tell(answer, id.map(|_| ()));
+            }
+        }
+    }
+
+    fn reserve(&mut self, token: Box<str>, seat: Arc<Seat>) {
+        if self.draining.is_some() {
+            return;
+        }
+        // Never in chunks: what is written before the stream is opened must fit however it is.
+        let protocol = Protocol::Body(Body { form: Form::SharedEventStream, is_chunked: false });
+        let Some(id) = self.insert(Wire::Reserved, protocol, seat) else { return };
+        self.reserved.insert(token.clone(), id);
+        if let Some(connection) = self.find(id) {
+            connection.reservation = Some(Box::new(Reservation { token, is_taken: false }));
+        }
+        self.wake_after(id, self.around.timings.reservation);
+    }
+
+    fn claim(&mut self, token: &str) -> Result<ConnectionId, Refused> {
+        let id = self.reserved.get(token).copied().ok_or(Refused::Unknown)?;
+        let connection = self.find(id).ok_or(Refused::Unknown)?;
+        let reservation = connection.reservation.as_mut().ok_or(Refused::Unknown)?;
+        match std::mem::replace(&mut reservation.is_taken, true) {
+            true => Err(Refused::Taken),
+            false => Ok(id),
+        }
+    }
+
+    /// The stream, where it can take one more operation under this id.
+    fn stream_for(&mut self, token: &str, client_id: &str) -> Result<ConnectionId, Refused> {
+        let limits = self.around.limits.clone();
+        let id = self.reserved.get(token).copied().ok_or(Refused::Unknown)?;
+        let connection = self.find(id).filter(|found| found.closing.is_none()).ok_or(Refused::Unknown)?;
+        if connection.is_leaving {
+            Err(Refused::Draining)
+        } else if connection.operations.contains_key(client_id) {
+            Err(Refused::Duplicate)
+        } else if connection.operations.len() >= limits.subscriptions_per_connection_max
+            || connection.inflight >= limits.operations_inflight_per_connection_max
+        {
+            Err(Refused::TooMany)
+        } else {
+            Ok(id)
+        }
+    }
+
+    /// The stream's client is here.
+    pub(super) fn open(&mut self, id: ConnectionId, mut wire: Wire, first: bytes::Bytes) {
+        let slot = mio::Token(id.slot);
+        let Some(connection) = self.connections.get_mut(id.slot).filter(|connection| connection.id == id)
+        else {
+            // Forgotten since it was claimed; its client finds the connection closed, and reserves another.
+            return;
+        };
+        if let Err(error) = wire.register(self.poll.registry(), slot) {
+            tracing::error!(%error, "a connection could not be watched and is dropped");
+            return self.lose(id, "connection_lost");
+        }
+        match connection.open(wire, first, &mut self.pen) {
+            Err(trouble) => self.meet(id, &trouble),
+            Ok(()) => {
+                Connection::on_change(self.connections.get(id.slot), &self.mailbox);
+                self.put_off(id, self.around.timings.heartbeat);
+                // What it sent behind its request may wait under TLS already.
+                self.unfinished.push(id);
+            }
+        }
+    }
+}
