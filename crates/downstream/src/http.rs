@@ -29,6 +29,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
+/// Reads all that a request's head says of a stream that operations share.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn shared_stream(parts: &Parts) {
+    shared::token(parts);
+    drop(request::from_query(parts.uri.query().unwrap_or_default()));
+}
+
 /// A request that becomes a stream: what a shard needs beside its wire.
 pub(crate) struct Takeover {
     pub(crate) head: response::Parts,
@@ -100,7 +107,20 @@ fn name_host(request: &mut http::Request<Incoming>) {
     }
 }
 
+/// The bytes of a request's line and headers, but for the few between them.
+fn head_bytes(request: &http::Request<Incoming>) -> usize {
+    let uri = request.uri();
+    let line = uri.path().len() + uri.query().map_or(0, str::len);
+    line + request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>()
+}
+
 async fn route(site: &Site, request: http::Request<Incoming>) -> Routed {
+    // The library bounds what it reads at once; a head just over the bound may still come through whole.
+    if head_bytes(&request) > site.limits.request_head_bytes_max {
+        site.metrics.refusals.add(&["head_too_large"], 1);
+        let text = "the request's head is larger than limits.request_head_bytes_max";
+        return Ok(plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text));
+    }
     let (method, path) = (request.method().clone(), request.uri().path());
     if path != site.path {
         return Ok(pages::page(site, &method, path));
@@ -130,7 +150,7 @@ async fn graphql(site: &Site, request: http::Request<Incoming>) -> Routed {
         && accepted.prefers_form
         && accepted.form == Some(Form::EventStream)
     {
-        return shared::open(site, &parts.headers, token).await;
+        return shared::open(site, &parts, token).await;
     }
     // Before the body: a caller who is refused costs a head.
     let identity = match authenticate(site, &parts.headers).await {
@@ -160,7 +180,7 @@ async fn graphql(site: &Site, request: http::Request<Incoming>) -> Routed {
 /// likes a stream best.
 async fn run(site: &Site, parts: &Parts, accepted: Accepted, asked: Value, identity: Identity) -> Routed {
     let stream = |form: Form, request: Value, identity: Identity| {
-        let is_chunked = parts.version == Version::HTTP_11;
+        let is_chunked = is_chunked(parts);
         let allows_mutation = parts.method == Method::POST;
         let stream_kind = StreamKind::Body { form, is_chunked, request, allows_mutation };
         Err(Box::new(Takeover { head: form.head(), stream_kind, identity, shard: None }))
@@ -187,6 +207,11 @@ async fn run(site: &Site, parts: &Parts, accepted: Accepted, asked: Value, ident
             Ok(errors(StatusCode::NOT_ACCEPTABLE, media, &[GraphqlError::new(Code::BadRequest, text)]))
         }
     }
+}
+
+/// Whether a body that goes on is written in chunks: HTTP/1.0 knows none, and HTTP/2 has frames of its own.
+fn is_chunked(parts: &Parts) -> bool {
+    parts.version == Version::HTTP_11
 }
 
 /// An operation that may run, or the answer that says why it may not.

@@ -11,6 +11,8 @@ mod descriptors;
 mod fakes;
 mod form;
 mod frame;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod guard;
 mod http;
 mod jwks;

@@ -1,7 +1,7 @@
 //! Results as parts of a `multipart/mixed` body: Apollo's protocol for subscriptions, and the form of incremental
 //! delivery.
-//! Owns the bytes between and around payloads; never a socket. Every part is closed by its delimiter at once, since
-//! clients read a part up to it.
+//! Owns the bytes between and around payloads; never a socket. Every part is closed by its delimiter at once, that
+//! line's end included, since clients read a part up to it; so the body ends with a part that says nothing.
 
 use engine::request::refusal;
 use graph::error::GraphqlError;
@@ -20,7 +20,8 @@ pub(crate) enum Spec {
 impl Spec {
     pub(crate) fn content_type(self) -> &'static str {
         match self {
-            Spec::Apollo => "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0",
+            // Without quotes: Python's gql looks for just this.
+            Spec::Apollo => "multipart/mixed;boundary=graphql;subscriptionSpec=1.0",
             Spec::Incremental => "multipart/mixed;boundary=\"-\"",
         }
     }
@@ -28,7 +29,7 @@ impl Spec {
     /// Right behind the head.
     pub(crate) fn opening(self) -> &'static [u8] {
         match self {
-            Spec::Apollo => b"\r\n--graphql",
+            Spec::Apollo => b"\r\n--graphql\r\n",
             Spec::Incremental => b"\r\n---\r\ncontent-type: application/json\r\n\r\n",
         }
     }
@@ -36,7 +37,7 @@ impl Spec {
     /// Before a payload.
     pub(crate) fn lead(self) -> &'static [u8] {
         match self {
-            Spec::Apollo => b"\r\ncontent-type: application/json\r\n\r\n{\"payload\":",
+            Spec::Apollo => b"content-type: application/json\r\n\r\n{\"payload\":",
             Spec::Incremental => b"",
         }
     }
@@ -44,14 +45,14 @@ impl Spec {
     /// Behind one.
     pub(crate) fn tail(self) -> &'static [u8] {
         match self {
-            Spec::Apollo => b"}\r\n--graphql",
+            Spec::Apollo => b"}\r\n--graphql\r\n",
             Spec::Incremental => b"\r\n---\r\ncontent-type: application/json\r\n\r\n",
         }
     }
 
     pub(crate) fn heartbeat(self) -> &'static [u8] {
         match self {
-            Spec::Apollo => b"\r\ncontent-type: application/json\r\n\r\n{}\r\n--graphql",
+            Spec::Apollo => b"content-type: application/json\r\n\r\n{}\r\n--graphql\r\n",
             Spec::Incremental => b" ",
         }
     }
@@ -63,7 +64,7 @@ impl Spec {
         match self {
             Spec::Apollo => {
                 let body = json!({ "payload": null, "errors": list });
-                format!("\r\ncontent-type: application/json\r\n\r\n{body}\r\n--graphql").into_bytes()
+                format!("content-type: application/json\r\n\r\n{body}\r\n--graphql\r\n").into_bytes()
             }
             Spec::Incremental => {
                 let mut body: Value = serde_json::from_slice(&refusal(errors)).unwrap_or_default();
@@ -76,7 +77,7 @@ impl Spec {
     /// The last bytes of the body.
     pub(crate) fn end(self) -> &'static [u8] {
         match self {
-            Spec::Apollo => b"--\r\n",
+            Spec::Apollo => b"content-type: application/json\r\n\r\n{}\r\n--graphql--\r\n",
             Spec::Incremental => b"{\"hasNext\":false}\r\n-----\r\n",
         }
     }

@@ -77,7 +77,7 @@ pub(crate) enum StreamKind {
     /// A response body for one operation.
     Body { form: Form, is_chunked: bool, request: Value, allows_mutation: bool },
     /// The event stream that was reserved under this id.
-    Shared { reserved: ConnectionId },
+    Shared { reserved: ConnectionId, is_chunked: bool },
 }
 
 /// A connection's place at its shard; the generation tells later users of the same slot apart.

@@ -13,6 +13,8 @@ pub struct Limits {
     /// The same until a WebSocket client is acknowledged: whoever is not known yet costs little. 64 KiB: four times the
     /// longest token.
     pub connection_init_bytes_max: usize,
+    /// A request's line and headers over this are refused (431). 64 KiB, as Hive.
+    pub request_head_bytes_max: usize,
     /// GraphQL tokens in one document; parsing stops there. 15,000, as Apollo.
     pub document_tokens_max: usize,
     /// Selection depth of one document.
@@ -82,6 +84,7 @@ impl Default for Limits {
             event_bytes_max: 1 << 20,
             request_bytes_max: 2 << 20,
             connection_init_bytes_max: 64 << 10,
+            request_head_bytes_max: 64 << 10,
             document_tokens_max: 15_000,
             document_depth_max: 64,
             document_selections_max: 20_000,

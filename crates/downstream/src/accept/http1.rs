@@ -45,6 +45,8 @@ pub(super) async fn drive(driver: Driver, stream: impl Socket) {
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(site.timings.request)
+        // One smaller than this the library does not take.
+        .max_buf_size(site.limits.request_head_bytes_max.max(8 << 10))
         .serve_connection(TokioIo::new(stream), answer);
     let mut is_stopping = *stop.borrow();
     if is_stopping {
@@ -108,13 +110,10 @@ async fn finish(mut stream: impl Socket) {
 fn written(mut head: response::Parts, stream_kind: &StreamKind) -> Vec<u8> {
     match stream_kind {
         StreamKind::WebSocket { .. } => {}
-        StreamKind::Body { is_chunked, .. } => {
+        StreamKind::Body { is_chunked, .. } | StreamKind::Shared { is_chunked, .. } => {
             if *is_chunked {
                 head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             }
-            head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        StreamKind::Shared { .. } => {
             head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
     }

@@ -9,9 +9,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A request's headers, as HTTP/2 counts them; more are refused with 431.
-const HEADER_LIST_BYTES_MAX: u32 = 64 << 10;
-
 pub(super) async fn drive(driver: Driver, stream: impl Socket) {
     let Driver { site, seat, mut stop } = driver;
     let has_asked = Arc::new(AtomicBool::new(false));
@@ -20,11 +17,11 @@ pub(super) async fn drive(driver: Driver, stream: impl Socket) {
         asked.store(true, Ordering::Relaxed);
         Box::pin(http::answer(answering.clone(), request, Door::Body(seat.clone())))
     });
-    let streams_max = u32::try_from(site.limits.http2_streams_max).unwrap_or(u32::MAX);
+    let bound = |max: usize| u32::try_from(max).unwrap_or(u32::MAX);
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
-        .max_concurrent_streams(streams_max)
-        .max_header_list_size(HEADER_LIST_BYTES_MAX)
+        .max_concurrent_streams(bound(site.limits.http2_streams_max))
+        .max_header_list_size(bound(site.limits.request_head_bytes_max))
         .keep_alive_interval(site.timings.ping)
         .keep_alive_timeout(site.timings.ping)
         .serve_connection(TokioIo::new(stream), answer);

@@ -51,8 +51,9 @@ pub(super) fn from_query(query: &str) -> Result<Value, Refused> {
     let mut request = Map::new();
     for (name, text) in form_urlencoded::parse(query.as_bytes()) {
         let value = match &*name {
-            "query" | "operationName" => Value::from(&*text),
-            "variables" | "extensions" if text.is_empty() => Value::Null,
+            "query" => Value::from(&*text),
+            "operationName" | "variables" | "extensions" if text.is_empty() => Value::Null,
+            "operationName" => Value::from(&*text),
             "variables" | "extensions" => serde_json::from_str(&text)
                 .map_err(|_| (StatusCode::BAD_REQUEST, "`variables` and `extensions` must be JSON"))?,
             _ => continue,

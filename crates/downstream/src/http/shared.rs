@@ -4,7 +4,7 @@
 //! is not asked who they are again, but for the operations they start.
 
 use super::answers::{Answer, errors, json, plain, retry_later, unauthenticated};
-use super::{Routed, Takeover, authenticate, identity_of, prepare};
+use super::{Routed, Takeover, authenticate, identity_of, is_chunked, prepare};
 use crate::form::Form;
 use crate::negotiate::{Accepted, Media};
 use crate::shard::shared::{Answer as Reply, Order, Refused};
@@ -59,13 +59,13 @@ pub(super) async fn reserve(site: &Site, headers: &HeaderMap) -> Answer {
 }
 
 /// Opens the stream.
-pub(super) async fn open(site: &Site, headers: &HeaderMap, token: &str) -> Routed {
+pub(super) async fn open(site: &Site, parts: &Parts, token: &str) -> Routed {
     let order = |answer| Order::Open { token: token.into(), answer };
     match ask(site, token, order).await {
         Ok(reserved) => Err(Box::new(Takeover {
             head: Form::SharedEventStream.head(),
-            stream_kind: StreamKind::Shared { reserved },
-            identity: identity_of(headers),
+            stream_kind: StreamKind::Shared { reserved, is_chunked: is_chunked(parts) },
+            identity: identity_of(&parts.headers),
             shard: shard_of(site, token),
         })),
         Err(refused) => Ok(refusal(refused, Media::Json)),

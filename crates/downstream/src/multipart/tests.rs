@@ -10,6 +10,7 @@ fn parts(boundary: &str, body: &[u8]) -> (Vec<Value>, bool) {
     let delimiter = format!("\r\n--{boundary}");
     let mut rest = text.strip_prefix(&*delimiter).expect("it begins with a delimiter");
     let mut parts = Vec::new();
+    assert!(rest.contains("\r\n"), "the delimiter's line is whole");
     while let Some((part, behind)) = rest.split_once(&*delimiter) {
         let (head, json) = part.split_once("\r\n\r\n").expect("a part has a head");
         assert_eq!(head, "\r\ncontent-type: application/json");

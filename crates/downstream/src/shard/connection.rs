@@ -1,7 +1,7 @@
 //! One socket: direct non-blocking sends, and the outbox behind what the kernel would not take.
 //! Owns the order of bytes on the wire; never decides what they are or when the connection ends.
 
-use super::protocol::Protocol;
+use super::protocol::{Body, Protocol};
 use super::wire::Wire;
 use super::{ConnectionId, Mailbox, Seat};
 use bytes::Bytes;
@@ -31,8 +31,10 @@ pub(super) struct Connection {
     pub(super) is_leaving: bool,
     /// Of a stream that was reserved.
     pub(super) reservation: Option<Box<Reservation>>,
-    /// The tick at which to look at it again.
+    /// The tick at which something is due.
     pub(super) due: u64,
+    /// The tick at which it is looked at next, at the latest when that is due; 0 = never.
+    pub(super) next_look: u64,
     /// The tick of the last write.
     pub(super) last_write: u64,
     backlog: Option<Box<Backlog>>,
@@ -124,6 +126,7 @@ impl Connection {
             is_leaving: false,
             reservation: None,
             due: 0,
+            next_look: 0,
             last_write: 0,
             backlog: None,
             _seat: seat,
@@ -143,21 +146,35 @@ impl Connection {
         Ok(self.backlog.is_none() && self.wire.flush()?)
     }
 
+    /// Whether something waits for the client to take what went before.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.backlog.as_ref().is_some_and(|backlog| !backlog.is_collecting)
+    }
+
     /// Payloads that wait.
     pub(super) fn unsent(&self) -> u64 {
         self.backlog.as_ref().map_or(0, |backlog| backlog.outbox.payloads() as u64)
     }
 
-    /// A reserved stream is there; its first bytes go before what was written meanwhile.
-    pub(super) fn open(&mut self, wire: Wire, first: Bytes, pen: &mut Pen) -> Result<(), Trouble> {
-        self.wire = wire;
-        match &mut self.backlog {
-            None => self.send(first, pen),
-            Some(backlog) => {
-                backlog.partial = first;
-                self.flush(pen)
+    /// A reserved stream is there: its head goes out, and behind it, as one chunk, what was written meanwhile.
+    pub(super) fn open(
+        &mut self,
+        wire: Wire,
+        head: Vec<u8>,
+        body: Body,
+        pen: &mut Pen,
+    ) -> Result<(), Trouble> {
+        let mut queued = body.form.opening().to_vec();
+        if let Some(mut backlog) = self.backlog.take() {
+            queued.extend_from_slice(&backlog.partial);
+            while !backlog.outbox.is_empty() {
+                self.coalesce(&mut backlog.outbox, pen);
+                queued.extend_from_slice(&pen.scratch);
             }
         }
+        self.wire = wire;
+        self.protocol = Protocol::Body(body);
+        self.send([&head[..], &body.chunk(&queued)].concat().into(), pen)
     }
 
     /// Sends a payload to one member: at once, or by its outbox. True = it was the first of those that wait to share a

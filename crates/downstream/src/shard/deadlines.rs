@@ -1,5 +1,5 @@
 //! A coarse timer wheel: which connections to look at in this tick.
-//! Owns slots of tokens; activity never moves an entry, whoever is woken too early asks again. Pure.
+//! Owns slots of tokens; an entry is never moved, whoever is woken too early asks again. Pure.
 
 use super::ConnectionId;
 
@@ -21,10 +21,11 @@ impl Deadlines {
         self.now
     }
 
-    /// Asks to be told at tick `at`, or earlier where that is further away than the wheel reaches.
-    pub(super) fn ask(&mut self, connection: ConnectionId, at: u64) {
+    /// Asks to be told at tick `at`, or earlier where that is further away than the wheel reaches; at which tick it is.
+    pub(super) fn ask(&mut self, connection: ConnectionId, at: u64) -> u64 {
         let at = at.clamp(self.now + 1, self.now + SLOTS as u64 - 1);
         self.slots[at as usize % SLOTS].push(connection);
+        at
     }
 
     /// Moves one tick on; whom to look at now.

@@ -2,6 +2,7 @@
 //! Owns the connections and members of the shard; asynchronous work runs on the runtime and comes back as a
 //! turn.
 
+mod beginning;
 mod draining;
 mod ending;
 mod operations;
@@ -11,17 +12,12 @@ mod shared;
 use super::connection::{Connection, Pen, Tally, Trouble};
 use super::deadlines::Deadlines;
 use super::members::Members;
-use super::protocol::{Body, Protocol, WebSocket};
-use super::{Adoption, ConnectionId, Mailbox, StreamKind, Surroundings, Turn, Wire};
-use crate::frame::Close;
+use super::{ConnectionId, Mailbox, Surroundings, Turn};
 use crate::metrics::Metrics;
-use crate::seat::Seat;
-use crate::websocket::Dialect;
 use bytes::Bytes;
 use draining::Draining;
 use engine::outbox::{Bounds, MemberId, Payload, ShardTurn};
 use mio::{Events, Poll, Token};
-use operations::Work;
 use slab::Slab;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -120,7 +116,8 @@ impl Owner {
         let mut next_tick = Instant::now() + self.tick;
         while !self.is_stopped {
             let is_idle = self.unfinished.is_empty() && !self.has_more_turns;
-            let next = self.collecting.1.map_or(next_tick, |flush| flush.min(next_tick));
+            let drains = self.draining.as_ref().and_then(Draining::next);
+            let next = [self.collecting.1, drains].into_iter().flatten().fold(next_tick, Instant::min);
             let until_next = next.saturating_duration_since(Instant::now());
             let patience = if is_idle { until_next } else { Duration::ZERO };
             if let Err(error) = self.poll.poll(&mut events, Some(patience))
@@ -146,6 +143,7 @@ impl Owner {
                     self.guarded(connection, |owner| owner.flush(connection));
                 }
             }
+            self.drain_due();
             while Instant::now() >= next_tick {
                 next_tick += self.tick;
                 self.on_tick();
@@ -259,76 +257,6 @@ impl Owner {
         }
     }
 
-    fn adopt(&mut self, adoption: Adoption) {
-        let Adoption { wire, head, leftover, stream_kind, identity, seat } = adoption;
-        match stream_kind {
-            StreamKind::WebSocket { dialect } => {
-                let shown = dialect.unwrap_or(Dialect::TransportWs);
-                let protocol = Protocol::WebSocket(Box::new(WebSocket::new(shown, identity)));
-                let Some(id) = self.insert(wire, protocol, seat) else { return };
-                self.guarded(id, |owner| owner.begin_websocket(id, head, dialect, &leftover));
-            }
-            StreamKind::Body { form, is_chunked, request, allows_mutation } => {
-                let body = Body { form, is_chunked };
-                let Some(id) = self.insert(wire, Protocol::Body(body), seat) else { return };
-                let work = Work::Request { request, identity, allows_mutation };
-                self.guarded(id, |owner| owner.begin_body(id, head, body, work));
-            }
-            StreamKind::Shared { reserved } => {
-                let first = [&head, crate::form::Form::SharedEventStream.opening()].concat();
-                self.guarded(reserved, |owner| owner.open(reserved, wire, first.into()));
-            }
-        }
-    }
-
-    /// A new connection; `None` = it could not be watched.
-    fn insert(&mut self, mut wire: Wire, protocol: Protocol, seat: Arc<Seat>) -> Option<ConnectionId> {
-        let vacant = self.connections.vacant_entry();
-        let slot = vacant.key();
-        if let Err(error) = wire.register(self.poll.registry(), Token(slot)) {
-            tracing::error!(%error, "a connection could not be watched and is dropped");
-            return None;
-        }
-        self.generation += 1;
-        let id = ConnectionId { slot, generation: self.generation };
-        self.around.metrics.connections.add(&[protocol.label()], 1);
-        let connection = vacant.insert(Connection::new(id, wire, protocol, seat));
-        Connection::on_change(Some(connection), &self.mailbox);
-        Some(id)
-    }
-
-    fn begin_websocket(
-        &mut self,
-        id: ConnectionId,
-        head: Vec<u8>,
-        dialect: Option<Dialect>,
-        leftover: &[u8],
-    ) {
-        self.send(id, head.into());
-        self.wake_after(id, self.around.timings.connection_init);
-        if dialect.is_none() {
-            self.close(id, Close::new(4406, "Subprotocol not acceptable", "subprotocol"), false);
-        }
-        self.received(id, &mut leftover.to_vec());
-        self.begun(id);
-    }
-
-    fn begin_body(&mut self, id: ConnectionId, mut head: Vec<u8>, body: Body, work: Work) {
-        head.extend_from_slice(&body.chunk(body.form.opening()));
-        self.send(id, head.into());
-        self.wake_after(id, self.heartbeat(body.form));
-        self.start(id, "", work);
-        self.begun(id);
-    }
-
-    fn begun(&mut self, id: ConnectionId) {
-        // What came with the request may wait under TLS already, and then no readiness tells of it.
-        self.unfinished.push(id);
-        if self.draining.is_some() {
-            self.drain_one(id);
-        }
-    }
-
     fn find(&mut self, id: ConnectionId) -> Option<&mut Connection> {
         self.connections.get_mut(id.slot).filter(|connection| connection.id == id)
     }
@@ -365,20 +293,19 @@ impl Owner {
         }
     }
 
-    /// Looks at a connection again after this long, to the tick.
+    /// Looks at a connection again after this long, to the tick, instead of when it was to be before.
     fn wake_after(&mut self, id: ConnectionId, wait: Duration) {
-        let due = self.put_off(id, wait);
-        self.deadlines.ask(id, due);
-    }
-
-    /// The same where a look is already asked for: that one finds the new time and asks again.
-    fn put_off(&mut self, id: ConnectionId, wait: Duration) -> u64 {
         let ticks = wait.as_nanos().div_ceil(self.tick.as_nanos().max(1));
         let due = self.deadlines.now() + u64::try_from(ticks).unwrap_or(u64::MAX / 2);
-        if let Some(connection) = self.find(id) {
-            connection.due = due;
+        let Some(connection) = self.connections.get_mut(id.slot).filter(|connection| connection.id == id)
+        else {
+            return;
+        };
+        connection.due = due;
+        // A look that comes earlier finds the new time, and asks again.
+        if connection.next_look == 0 || due < connection.next_look {
+            connection.next_look = self.deadlines.ask(id, due);
         }
-        due
     }
 
     fn publish_tally(&mut self) {

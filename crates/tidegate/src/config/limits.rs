@@ -16,6 +16,8 @@ pub struct Limits {
     pub request_bytes_max: Size,
     /// The same until a WebSocket client is acknowledged.
     pub connection_init_bytes_max: Size,
+    /// A request's line and headers over this are refused.
+    pub request_head_bytes_max: Size,
     /// GraphQL tokens in one document.
     #[schemars(range(min = 1))]
     pub document_tokens_max: usize,
@@ -94,6 +96,7 @@ impl Default for Limits {
             event_bytes_max: Size(engine.event_bytes_max),
             request_bytes_max: Size(engine.request_bytes_max),
             connection_init_bytes_max: Size(engine.connection_init_bytes_max),
+            request_head_bytes_max: Size(engine.request_head_bytes_max),
             document_tokens_max: engine.document_tokens_max,
             document_depth_max: engine.document_depth_max,
             document_selections_max: engine.document_selections_max,
@@ -130,6 +133,7 @@ impl Limits {
             event_bytes_max: self.event_bytes_max.0,
             request_bytes_max: self.request_bytes_max.0,
             connection_init_bytes_max: self.connection_init_bytes_max.0,
+            request_head_bytes_max: self.request_head_bytes_max.0,
             document_tokens_max: self.document_tokens_max,
             document_depth_max: self.document_depth_max,
             document_selections_max: self.document_selections_max,

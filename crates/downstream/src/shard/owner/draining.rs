@@ -7,43 +7,45 @@ use crate::options::Drain;
 use crate::shard::ConnectionId;
 use engine::outbox::End;
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 /// Connections that wait for their turn to end.
 pub(super) struct Draining {
     waiting: VecDeque<ConnectionId>,
-    total: u64,
-    began: u64,
-    /// Over so many ticks.
-    ticks: u64,
+    total: usize,
+    began: Instant,
+    spread: Duration,
     pub(super) completes_event_streams: bool,
+}
+
+impl Draining {
+    /// When the next one has its turn: evenly over the window, the first at once. `None` = all have had theirs.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let ended = self.total - self.waiting.len();
+        let share = ended as f64 / self.total.max(1) as f64;
+        (!self.waiting.is_empty()).then(|| self.began + self.spread.mul_f64(share))
+    }
 }
 
 impl Owner {
     pub(super) fn drain(&mut self, drain: Drain) {
         let waiting: VecDeque<_> = self.connections.iter().map(|(_, connection)| connection.id).collect();
-        let ticks = drain.spread.as_nanos() / self.tick.as_nanos().max(1);
         self.draining = Some(Draining {
-            total: waiting.len() as u64,
+            total: waiting.len(),
             waiting,
-            began: self.deadlines.now(),
-            ticks: u64::try_from(ticks).unwrap_or(u64::MAX),
+            began: Instant::now(),
+            spread: drain.spread,
             completes_event_streams: drain.completes_event_streams,
         });
-        self.drain_due();
     }
 
-    /// Ends those whose turn has come: evenly over the window, the first at once.
+    /// Ends those whose turn has come.
     pub(super) fn drain_due(&mut self) {
-        let now = self.deadlines.now();
-        loop {
-            let Some(draining) = &mut self.draining else { return };
-            let ended = draining.total - draining.waiting.len() as u64;
-            let passed = now - draining.began;
-            // The one that is next has its turn at `ended / total` of the window.
-            if passed < draining.ticks && ended * draining.ticks > passed * draining.total {
-                return;
-            }
-            let Some(id) = draining.waiting.pop_front() else { return };
+        let now = Instant::now();
+        while let Some(draining) = &mut self.draining
+            && draining.next().is_some_and(|next| next <= now)
+            && let Some(id) = draining.waiting.pop_front()
+        {
             self.guarded(id, |owner| owner.drain_one(id));
         }
     }

@@ -4,10 +4,10 @@
 use super::Owner;
 use crate::form::Form;
 use crate::frame::{Close, Opcode, encode};
-use crate::shard::ConnectionId;
 use crate::shard::connection::Closing;
 use crate::shard::members::Entry;
-use crate::shard::protocol::{Protocol, lagged, text};
+use crate::shard::protocol::{Body, Protocol, lagged, text};
+use crate::shard::{ConnectionId, Wire};
 use crate::websocket::Phase;
 use std::time::Duration;
 
@@ -146,7 +146,6 @@ impl Owner {
         for id in due {
             self.guarded(id, |owner| owner.on_deadline(id));
         }
-        self.drain_due();
     }
 
     /// How long a body of this form may be silent.
@@ -159,10 +158,15 @@ impl Owner {
 
     fn on_deadline(&mut self, id: ConnectionId) {
         let now = self.deadlines.now();
-        let Some(connection) = self.find(id) else { return };
+        // An earlier look was asked for since.
+        let Some(connection) = self.connections.get_mut(id.slot) else { return };
+        if connection.id != id || connection.next_look != now {
+            return;
+        }
+        connection.next_look = 0;
         if now < connection.due {
-            let due = connection.due;
-            return self.deadlines.ask(id, due);
+            connection.next_look = self.deadlines.ask(id, connection.due);
+            return;
         }
         if let Some(closing) = &connection.closing {
             debug_assert!(now >= closing.until, "`due` is never before the end of patience");
@@ -170,19 +174,13 @@ impl Owner {
         }
         let last_write = connection.last_write;
         match &connection.protocol {
-            Protocol::Body(_) if matches!(connection.wire, crate::shard::Wire::Reserved) => {
+            Protocol::Body(_) if matches!(connection.wire, Wire::Reserved) => {
                 self.lose(id, "never_opened");
             }
             Protocol::Body(body) => {
                 let body = *body;
-                let heartbeat = self.heartbeat(body.form);
                 let silent = self.tick * u32::try_from(now - last_write).unwrap_or(u32::MAX);
-                if silent >= heartbeat {
-                    self.send(id, body.chunk(body.form.heartbeat()));
-                    self.wake_after(id, heartbeat);
-                } else {
-                    self.wake_after(id, heartbeat - silent);
-                }
+                self.beat(id, body, silent);
             }
             Protocol::WebSocket(web_socket) => match web_socket.phase {
                 Phase::Opened => {
@@ -194,6 +192,23 @@ impl Owner {
                 Phase::Acknowledged => self.ping(id),
             },
         }
+    }
+
+    /// Keeps a quiet body alive, and lets go of one whose client takes nothing: within HTTP/2 no socket tells of that.
+    fn beat(&mut self, id: ConnectionId, body: Body, silent: Duration) {
+        let heartbeat = self.heartbeat(body.form);
+        if self.find(id).is_some_and(|connection| connection.is_blocked()) {
+            let patience = self.around.timings.unacknowledged;
+            return match silent >= patience {
+                true => self.lose(id, "stalled"),
+                false => self.wake_after(id, heartbeat.min(patience - silent)),
+            };
+        }
+        if silent < heartbeat {
+            return self.wake_after(id, heartbeat - silent);
+        }
+        self.send(id, body.chunk(body.form.heartbeat()));
+        self.wake_after(id, heartbeat);
     }
 
     fn ping(&mut self, id: ConnectionId) {

@@ -59,7 +59,7 @@ impl Owner {
                 web_socket.phase = Phase::Acknowledged;
                 let held = web_socket.held.take();
                 dialect.acknowledgement().iter().for_each(|message| self.send(id, text(message)));
-                self.put_off(id, self.around.timings.ping);
+                self.wake_after(id, self.around.timings.ping);
                 if let Some(message) = held {
                     self.release_held(id, &message);
                 }

@@ -44,7 +44,7 @@ impl Owner {
         if self.draining.is_some() {
             return;
         }
-        // Never in chunks: what is written before the stream is opened must fit however it is.
+        // In chunks only once it is opened: before, nobody knows by which version of HTTP that will be.
         let protocol = Protocol::Body(Body { form: Form::SharedEventStream, is_chunked: false });
         let Some(id) = self.insert(Wire::Reserved, protocol, seat) else { return };
         self.reserved.insert(token.clone(), id);
@@ -83,7 +83,7 @@ impl Owner {
     }
 
     /// The stream's client is here.
-    pub(super) fn open(&mut self, id: ConnectionId, mut wire: Wire, first: bytes::Bytes) {
+    pub(super) fn open(&mut self, id: ConnectionId, mut wire: Wire, head: Vec<u8>, is_chunked: bool) {
         let slot = mio::Token(id.slot);
         let Some(connection) = self.connections.get_mut(id.slot).filter(|connection| connection.id == id)
         else {
@@ -94,11 +94,12 @@ impl Owner {
             tracing::error!(%error, "a connection could not be watched and is dropped");
             return self.lose(id, "connection_lost");
         }
-        match connection.open(wire, first, &mut self.pen) {
+        let body = Body { form: Form::SharedEventStream, is_chunked };
+        match connection.open(wire, head, body, &mut self.pen) {
             Err(trouble) => self.meet(id, &trouble),
             Ok(()) => {
                 Connection::on_change(self.connections.get(id.slot), &self.mailbox);
-                self.put_off(id, self.around.timings.heartbeat);
+                self.wake_after(id, self.around.timings.heartbeat);
                 // What it sent behind its request may wait under TLS already.
                 self.unfinished.push(id);
             }
