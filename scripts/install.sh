@@ -1,5 +1,5 @@
 # What the tests need and a new machine lacks. A function for one program prints its path, and on standard error what it does.
-# Downloads go through go, apt, mvn and npm only, and stay under ~/.cache/tidegate, one folder a version.
+# Downloads go through go, apt, mvn, npm and pip only, and stay under ~/.cache/tidegate, one folder a version.
 
 tidegate_cache=${TIDEGATE_CACHE:-$HOME/.cache/tidegate}
 nats_server_version=v2.15.2
@@ -83,12 +83,52 @@ install_brokers() {
   export TIDEGATE_TEST_NATS_SERVER TIDEGATE_TEST_REDIS_SERVER TIDEGATE_TEST_KAFKA_JARS
 }
 
+install_cpp_compiler() { # libFuzzer is C++
+  command -v c++ >/dev/null || apt_install g++ || {
+    echo "install: no C++ compiler: the fuzz targets need Debian's g++ (or any, as \`c++\` on the PATH)" >&2
+    return 1
+  }
+}
+
 install_chromium() {
   command -v chromium >/dev/null || apt_install chromium || {
     echo "install: no chromium: the browser test needs Debian's package (or any, as \`chromium\` on the PATH)" >&2
     return 1
   }
   command -v chromium
+}
+
+install_curl() {
+  command -v curl >/dev/null || apt_install curl || {
+    echo "install: no curl: its tests need Debian's package (or any with HTTP/2, as \`curl\` on the PATH)" >&2
+    return 1
+  }
+  command -v curl
+}
+
+# A virtual environment with gql, Python's GraphQL client. Prints its python; installs only when the requirements changed.
+install_python_client() {
+  local requirements=e2e/python/requirements.txt version folder stamp sum
+  version=$(sed -n 's/^gql==//p' "$requirements")
+  folder=$tidegate_cache/gql-$version stamp=$folder/.requirements-sum
+  sum=$(sha256sum <"$requirements")
+  if [[ -x $folder/bin/python && -f $stamp && $(<"$stamp") == "$sum" ]]; then echo "$folder/bin/python"; return; fi
+  command -v python3 >/dev/null || apt_install python3 || {
+    echo "install: no python3: the tests of Python's gql need it (3.10 or newer, with venv)" >&2
+    return 1
+  }
+  echo "install: gql $version (pip)" >&2
+  # Debian's python3 comes without the half of venv that brings pip.
+  python3 -m venv --clear "$folder" >&2 || { apt_install python3-venv && python3 -m venv --clear "$folder" >&2; } || {
+    echo "install: no virtual environment for gql: python3 lacks venv; install python3-venv by hand" >&2
+    return 1
+  }
+  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements" >&2 || {
+    echo "install: no gql: pip could not bring what $requirements names" >&2
+    return 1
+  }
+  echo "$sum" >"$stamp"
+  echo "$folder/bin/python"
 }
 
 install_npm_packages() { # FOLDER with a package-lock.json; installs only when the lock changed
