@@ -29,7 +29,8 @@ async function cpuSeconds(pid) {
 
 const QUERY = "subscription { tick { number text } }";
 const tick = (number) => JSON.stringify({ number: 1_000_000 + number, text: "x".repeat(200) });
-const FRAME = `event: next\ndata: {"data":{"tick":{"number":1000000,"text":"${"x".repeat(200)}"}}}\n\n`;
+const EVENT = `event: next\ndata: {"data":{"tick":{"number":1000000,"text":"${"x".repeat(200)}"}}}\n\n`;
+const FRAME = `${EVENT.length.toString(16)}\r\n${EVENT}\r\n`;
 
 /** Event streams over bare sockets: frames have one length, so that counting bytes counts them. */
 async function crowd(router, size) {
