@@ -51,7 +51,7 @@ export const ACCEPTS = [
 
 /** Texts that would end an event, a part or a chunk, were they not escaped. */
 export const TEXTS = [
-  "data: x\n\ndata: y", "\n\n", "\r\n\r\n", "\r", "event: complete\ndata: \n\n", ":", ": a comment", "id: 1", "retry: 1",
+  "data: x\n\ndata: y", "\n\n", "\r\n\r\n", "\r", "event: complete\ndata:\n\n", ":", ": a comment", "id: 1", "retry: 1",
   "\uFEFFa mark", "a\u2028b\u2029c\u0085d", "\r\n--graphql\r\n", "\r\n--graphql--\r\n", "--graphql", "\r\n---\r\n", "\r\n-----\r\n",
   "content-type: application/json\r\n\r\n{}", '{"hasNext":false}', '{"payload":null}', "0\r\n\r\n", "1\r\na\r\n", "\0", "\u001f\u007f",
   "😀", "\\", '"', "\\u0000", "</script>", "", " ", "x".repeat(70_000),
@@ -92,8 +92,8 @@ const HEAD = "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: applica
 
 /** How clients begin that then send a byte a second, or (`isMute`) nothing; `status`: what they are told at the end. */
 export const CRAWLERS = [
-  { what: "the first line", start: "P" },
-  { what: "a head", start: HEAD },
+  { what: "the first line", start: "P", status: 408 },
+  { what: "a head", start: HEAD, status: 408 },
   { what: "a body", start: `${HEAD}Content-Length: 5000\r\n\r\n{`, status: 408 },
   { what: "a chunk", start: `${HEAD}Transfer-Encoding: chunked\r\n\r\n1388\r\n{`, status: 408 },
   { what: "nothing", start: "", isMute: true },

@@ -6,6 +6,7 @@ import { joined } from "../lib/clients.js";
 import { startPython } from "../lib/real-clients/python.js";
 import { opened } from "../lib/real-clients/stream.js";
 import { holdsFor } from "../lib/real-clients/suite.js";
+import { publish } from "../lib/streams.js";
 import { TICKS, WHY, inWorld } from "../lib/real-clients/world.js";
 
 const at = inWorld();
@@ -34,6 +35,17 @@ holdsFor(at, {
   name: "gql aiohttp multipart",
   protocol: "multipart",
   open: (router) => python.open("aiohttp", router.url),
+});
+
+test("gql aiohttp multipart: an event comes at once, and not with the next part", async (t) => {
+  const router = await at.beside({ multipart: { heartbeat: "10m" } });
+  t.after(() => router.stop());
+  const ticks = opened(t, await python.open("aiohttp", router.url)).watch(TICKS);
+  await joined(router, 1);
+  for (const sequence of [1, 2]) {
+    await publish(router, { sequence });
+    assert.equal((await ticks.first(sequence))[sequence - 1].ticks.sequence, sequence);
+  }
 });
 
 for (const transport of ["aiohttp", "httpx", "requests"]) {

@@ -242,8 +242,8 @@ test("every end of a stream has its reason, in a metric and in a line of the log
     { what: "its client's connection is reset", reason: "connection_lost", kinds: KINDS,
       end: async (kind) => socketOf(await subscribed(kind)).resetAndDestroy() },
     { what: "it is over", reason: "complete", kinds: KINDS, end: once("{ __typename }") },
-    // In single connection mode the request that brings it is refused, so there is nothing to end.
-    { what: "it is refused", reason: "error", kinds: KINDS.filter((kind) => kind !== "sse-single"),
+    // Elsewhere the request that brings it is refused, so there is nothing to end.
+    { what: "it is refused", reason: "error", kinds: KINDS.filter((kind) => isSocket(kind) || kind === "sse"),
       end: once("subscription { nothing }") },
     { what: "its client reads too slowly", reason: "slow_consumer", kinds: KINDS, async end(kind) {
       const slowly = await relay(router.port);

@@ -50,6 +50,14 @@ impl Form {
         }
     }
 
+    /// Before the lead of a payload, where it and the payload have so many bytes.
+    pub(crate) fn head_of(self, bytes: usize, digits: &mut itoa::Buffer) -> [&[u8]; 3] {
+        match self {
+            Form::EventStream | Form::SharedEventStream => [b""; 3],
+            Form::Multipart(spec) => spec.head(bytes, digits),
+        }
+    }
+
     /// Before each payload of an operation.
     pub(crate) fn lead(self, id: &str) -> Arc<[u8]> {
         match self {

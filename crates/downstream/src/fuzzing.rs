@@ -85,9 +85,18 @@ pub fn multipart(data: &[u8]) {
     let result = serde_json::json!({ "data": { "text": text } });
     for (spec, delimiter) in [(Spec::Apollo, "\r\n--graphql"), (Spec::Incremental, "\r\n---")] {
         let result = result.to_string();
-        let parts: [&[u8]; 5] =
-            [spec.opening(), spec.heartbeat(), spec.lead(), result.as_bytes(), spec.tail()];
-        let body = [parts.concat(), spec.end().to_vec()].concat();
+        let mut digits = itoa::Buffer::new();
+        let head = spec.head(spec.lead().len() + result.len(), &mut digits).concat();
+        let parts: [&[u8]; 7] = [
+            spec.opening(),
+            spec.heartbeat(),
+            &head,
+            spec.lead(),
+            result.as_bytes(),
+            spec.tail(),
+            spec.end(),
+        ];
+        let body = parts.concat();
         let body = std::str::from_utf8(&body).expect("it is text");
         let parts = body.split(delimiter).filter_map(|part| part.split_once("\r\n\r\n"));
         let found = parts.map(|(_, part)| json(part.as_bytes())).find(|part| {

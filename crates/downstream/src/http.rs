@@ -3,6 +3,7 @@
 
 mod answers;
 mod handshake;
+mod head;
 mod pages;
 mod request;
 mod shared;
@@ -13,17 +14,17 @@ use crate::form::Form;
 use crate::negotiate::{self, Accepted, Media};
 use crate::pipe::{Outlet, pipe};
 use crate::seat::Seat;
-use crate::shard::{Adoption, StreamKind, Wire};
+use crate::shard::{Adoption, StreamKind, Wire, Work};
 use crate::site::Site;
-use answers::{Answer, errors, json, not_allowed, plain, status_of, unauthenticated};
+use answers::{Answer, errors, event_stream, json, not_allowed, plain, status_of, unauthenticated};
 use bytes::Bytes;
 use engine::{Identity, Request};
 use graph::error::{Code, GraphqlError};
 use graph::operation::Kind;
-use http::header::{ALLOW, HOST, HeaderValue};
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, HeaderValue};
 use http::{HeaderMap, Method, Response, StatusCode, Version, request::Parts, response};
 use http_body_util::{Either, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use serde_json::Value;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -40,7 +41,6 @@ pub(crate) fn shared_stream(parts: &Parts) {
 pub(crate) struct Takeover {
     pub(crate) head: response::Parts,
     pub(crate) stream_kind: StreamKind,
-    pub(crate) identity: Identity,
     /// Where the stream is known already.
     pub(crate) shard: Option<usize>,
 }
@@ -66,7 +66,8 @@ pub(crate) async fn answer(
     door: Door,
 ) -> Result<Reply, Infallible> {
     tracing::trace!(target: "way", step = "serve");
-    name_host(&mut request);
+    head::name_host(&mut request);
+    let is_head = request.method() == Method::HEAD;
     let cors = site.origins.response_headers(request.headers());
     let mut response = match route(&site, request).await {
         Ok(response) => response.map(Either::Left),
@@ -76,7 +77,15 @@ pub(crate) async fn answer(
         }
     };
     response.headers_mut().extend(cors);
-    Ok(response)
+    Ok(if is_head { without_body(response) } else { response })
+}
+
+/// The answer to HEAD. The library leaves the body out in HTTP/1.1 only.
+fn without_body(mut response: Reply) -> Reply {
+    if let Some(length) = response.body().size_hint().exact() {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    response.map(|_| Either::Left(Full::default()))
 }
 
 async fn give_away(site: &Site, takeover: Takeover, door: Door) -> Reply {
@@ -90,36 +99,18 @@ async fn give_away(site: &Site, takeover: Takeover, door: Door) -> Reply {
         }
         Door::Body(seat) => {
             let (inlet, outlet) = pipe();
-            let Takeover { head, stream_kind, identity, shard } = takeover;
+            let Takeover { head, stream_kind, shard } = takeover;
             let (wire, leftover) = (Wire::Pipe(inlet), Bytes::new());
-            let adoption = Adoption { wire, head: Vec::new(), leftover, stream_kind, identity, seat };
+            let adoption = Adoption { wire, head: Vec::new(), leftover, stream_kind, seat };
             site.hand_over(shard, adoption).await;
             Response::from_parts(head, Either::Right(outlet))
         }
     }
 }
 
-/// HTTP/2 says in the address what HTTP/1.1 says in a header.
-fn name_host(request: &mut http::Request<Incoming>) {
-    let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
-    if let Some(host) = authority.and_then(|authority| HeaderValue::try_from(authority).ok()) {
-        request.headers_mut().entry(HOST).or_insert(host);
-    }
-}
-
-/// The bytes of a request's line and headers, but for the few between them.
-fn head_bytes(request: &http::Request<Incoming>) -> usize {
-    let uri = request.uri();
-    let line = uri.path().len() + uri.query().map_or(0, str::len);
-    line + request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>()
-}
-
 async fn route(site: &Site, request: http::Request<Incoming>) -> Routed {
-    // The library bounds what it reads at once; a head just over the bound may still come through whole.
-    if head_bytes(&request) > site.limits.request_head_bytes_max {
-        site.metrics.refusals.add(&["head_too_large"], 1);
-        let text = "the request's head is larger than limits.request_head_bytes_max";
-        return Ok(plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text));
+    if let Some(refused) = head::refused(site, &request) {
+        return Ok(refused);
     }
     let (method, path) = (request.method().clone(), request.uri().path());
     if path != site.path {
@@ -128,13 +119,14 @@ async fn route(site: &Site, request: http::Request<Incoming>) -> Routed {
     tracing::trace!(target: "way", step = "negotiate");
     match method {
         Method::OPTIONS => Ok(handshake::preflight(request.headers())),
-        Method::GET if negotiate::is_upgrade(request.headers()) => {
+        // HTTP/1.0 knows no upgrade.
+        Method::GET if request.version() == Version::HTTP_11 && negotiate::is_upgrade(request.headers()) => {
             handshake::websocket(site, request.headers())
         }
         Method::GET | Method::POST => graphql(site, request).await,
         Method::PUT => Ok(shared::reserve(site, request.headers()).await),
         Method::DELETE => Ok(shared::leave(site, &request.into_parts().0).await),
-        _ => Ok(not_allowed("GraphQL is served by GET and POST", "GET, POST, PUT, DELETE, OPTIONS")),
+        _ => Ok(not_allowed("GraphQL is served by GET and POST", handshake::METHODS)),
     }
 }
 
@@ -146,9 +138,10 @@ async fn graphql(site: &Site, request: http::Request<Incoming>) -> Routed {
     };
     let (parts, body) = request.into_parts();
     let token = shared::token(&parts);
+    // By POST comes an operation, whatever it accepts.
     if let Some(token) = &token
-        && accepted.prefers_form
-        && accepted.form == Some(Form::EventStream)
+        && prefers_events(accepted)
+        && parts.method == Method::GET
     {
         return shared::open(site, &parts, token).await;
     }
@@ -167,7 +160,14 @@ async fn graphql(site: &Site, request: http::Request<Incoming>) -> Routed {
         Err((status, text)) => {
             site.metrics.refusals.add(&[request::label(status)], 1);
             let error = GraphqlError::new(Code::BadRequest, text);
-            return Ok(errors(status, accepted.media_of_errors(), &[error]));
+            if status == StatusCode::BAD_REQUEST && prefers_events(accepted) && token.is_none() {
+                return Ok(event_stream(&[error]));
+            }
+            let mut answer = errors(status, accepted.media_of_errors(), &[error]);
+            if is_chunked(&parts) && status.as_u16() != 400 && status.as_u16() != 415 {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            return Ok(answer);
         }
     };
     match token {
@@ -179,34 +179,39 @@ async fn graphql(site: &Site, request: http::Request<Incoming>) -> Routed {
 /// Runs an operation to its response, or makes a stream of it: a subscription always, and anything for a client that
 /// likes a stream best.
 async fn run(site: &Site, parts: &Parts, accepted: Accepted, asked: Value, identity: Identity) -> Routed {
-    let stream = |form: Form, request: Value, identity: Identity| {
-        let is_chunked = is_chunked(parts);
+    let stream = |form: Form, work: Work| {
+        let stream_kind = StreamKind::Body { form, is_chunked: is_chunked(parts), work };
+        Err(Box::new(Takeover { head: form.head(), stream_kind, shard: None }))
+    };
+    // A browser's `EventSource` reads no status, so even a refusal is in its stream; all others get theirs before one
+    // begins.
+    if prefers_events(accepted) {
         let allows_mutation = parts.method == Method::POST;
-        let stream_kind = StreamKind::Body { form, is_chunked, request, allows_mutation };
-        Err(Box::new(Takeover { head: form.head(), stream_kind, identity, shard: None }))
-    };
-    let media = match accepted {
-        Accepted { form: Some(form), prefers_form: true, .. } => return stream(form, asked, identity),
-        _ => accepted.media_of_errors(),
-    };
-    // Clients such as urql accept every type for every operation: what a subscription is sent, it decides itself.
-    let again = accepted.form.map(|form| (form, asked.clone(), identity.clone()));
+        return stream(Form::EventStream, Work::Request { request: asked, identity, allows_mutation });
+    }
+    let media = accepted.media_of_errors();
     let call = match prepare(site, parts, media, asked, identity).await {
         Ok(call) => call,
         Err(refusal) => return Ok(*refusal),
     };
-    if call.kind() != Kind::Subscription {
-        site.metrics.connections.add(&["http"], 1);
-        return Ok(json(StatusCode::OK, media, call.execute().await));
-    }
-    match again {
-        Some((form, asked, identity)) => stream(form, asked, identity),
-        None => {
+    // Clients such as urql accept every type for every operation: what a subscription is sent, it decides itself.
+    let is_stream = accepted.prefers_form || call.kind() == Kind::Subscription;
+    match accepted.form {
+        Some(form) if is_stream => stream(form, Work::Call(call)),
+        None if is_stream => {
             let text = "a subscription needs a stream: send `accept: text/event-stream` or \
                 `multipart/mixed;subscriptionSpec=1.0`, or connect by WebSocket";
             Ok(errors(StatusCode::NOT_ACCEPTABLE, media, &[GraphqlError::new(Code::BadRequest, text)]))
         }
+        _ => {
+            site.metrics.connections.add(&["http"], 1);
+            Ok(json(StatusCode::OK, media, call.execute().await))
+        }
     }
+}
+
+fn prefers_events(accepted: Accepted) -> bool {
+    accepted.prefers_form && accepted.form == Some(Form::EventStream)
 }
 
 /// Whether a body that goes on is written in chunks: HTTP/1.0 knows none, and HTTP/2 has frames of its own.

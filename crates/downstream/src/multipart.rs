@@ -1,11 +1,17 @@
 //! Results as parts of a `multipart/mixed` body: Apollo's protocol for subscriptions, and the form of incremental
 //! delivery.
 //! Owns the bytes between and around payloads; never a socket. Every part is closed by its delimiter at once, that
-//! line's end included, since clients read a part up to it; so the body ends with a part that says nothing.
+//! line's end included, since clients read a part up to it; so the body ends with a part that says nothing. Apollo's
+//! parts say their length: Python's aiohttp would read past the end of one that does not, so into the next event.
 
 use engine::request::refusal;
 use graph::error::GraphqlError;
 use serde_json::{Value, json};
+
+const PART_HEAD: &[u8] = b"content-type: application/json\r\ncontent-length: ";
+
+/// Of what closes the object around a payload.
+const CLOSING_BYTES: usize = b"}".len();
 
 /// How payloads are wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,10 +40,18 @@ impl Spec {
         }
     }
 
+    /// Before the lead of a payload, where it and the payload have so many bytes.
+    pub(crate) fn head(self, bytes: usize, digits: &mut itoa::Buffer) -> [&[u8]; 3] {
+        match self {
+            Spec::Apollo => [PART_HEAD, digits.format(bytes + CLOSING_BYTES).as_bytes(), b"\r\n\r\n"],
+            Spec::Incremental => [b""; 3],
+        }
+    }
+
     /// Before a payload.
     pub(crate) fn lead(self) -> &'static [u8] {
         match self {
-            Spec::Apollo => b"content-type: application/json\r\n\r\n{\"payload\":",
+            Spec::Apollo => b"{\"payload\":",
             Spec::Incremental => b"",
         }
     }
@@ -52,19 +66,28 @@ impl Spec {
 
     pub(crate) fn heartbeat(self) -> &'static [u8] {
         match self {
-            Spec::Apollo => b"content-type: application/json\r\n\r\n{}\r\n--graphql\r\n",
+            Spec::Apollo => b"content-type: application/json\r\ncontent-length: 2\r\n\r\n{}\r\n--graphql\r\n",
             Spec::Incremental => b" ",
         }
     }
 
-    /// The stream ends with these: in Apollo's protocol beside a payload that is null, which its client takes for
-    /// final.
+    /// The stream breaks off with these: in Apollo's protocol beside a payload that is null, which its client takes for
+    /// final, and without what only errors of a result have.
     pub(crate) fn errors(self, errors: &[GraphqlError]) -> Vec<u8> {
-        let list: Vec<Value> = errors.iter().map(GraphqlError::to_json).collect();
         match self {
             Spec::Apollo => {
-                let body = json!({ "payload": null, "errors": list });
-                format!("content-type: application/json\r\n\r\n{body}\r\n--graphql\r\n").into_bytes()
+                let told = |error: &GraphqlError| {
+                    let mut error = error.to_json();
+                    if let Some(error) = error.as_object_mut() {
+                        error.retain(|key, _| !matches!(key.as_str(), "locations" | "path"));
+                    }
+                    error
+                };
+                let list: Vec<Value> = errors.iter().map(told).collect();
+                let body = json!({ "payload": null, "errors": list }).to_string();
+                let mut digits = itoa::Buffer::new();
+                let head = self.head(body.len() - CLOSING_BYTES, &mut digits).concat();
+                [&head, body.as_bytes(), &self.tail()[CLOSING_BYTES..]].concat()
             }
             Spec::Incremental => {
                 let mut body: Value = serde_json::from_slice(&refusal(errors)).unwrap_or_default();
@@ -77,7 +100,9 @@ impl Spec {
     /// The last bytes of the body.
     pub(crate) fn end(self) -> &'static [u8] {
         match self {
-            Spec::Apollo => b"content-type: application/json\r\n\r\n{}\r\n--graphql--\r\n",
+            Spec::Apollo => {
+                b"content-type: application/json\r\ncontent-length: 2\r\n\r\n{}\r\n--graphql--\r\n"
+            }
             Spec::Incremental => b"{\"hasNext\":false}\r\n-----\r\n",
         }
     }

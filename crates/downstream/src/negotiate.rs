@@ -36,9 +36,13 @@ pub(crate) struct Accepted {
 }
 
 impl Accepted {
-    /// In which form it is told of what went wrong before anything ran.
+    /// In which form it is told of what went wrong before anything ran. Who takes multipart alone reads a status.
     pub(crate) fn media_of_errors(self) -> Media {
-        self.media.unwrap_or(Media::Json)
+        let other = match self.form {
+            Some(Form::Multipart(_)) => Media::GraphqlResponse,
+            _ => Media::Json,
+        };
+        self.media.unwrap_or(other)
     }
 }
 
@@ -103,7 +107,7 @@ pub(crate) fn accepted(headers: &HeaderMap) -> Option<Accepted> {
 /// One media range.
 struct Range {
     name: String,
-    is_of_subscriptions: bool,
+    subscription_spec: Option<String>,
     /// In thousandths.
     quality: u32,
 }
@@ -112,17 +116,17 @@ impl Range {
     fn parse(text: &str) -> Option<Range> {
         let mut parts = split(text, ';');
         let name = parts.next()?.trim().to_ascii_lowercase();
-        let (mut is_of_subscriptions, mut quality) = (false, 1000);
+        let (mut subscription_spec, mut quality) = (None, 1000);
         for (key, value) in parts.filter_map(|part| part.split_once('=')) {
             let value = value.trim().trim_matches('"');
             match key.trim().to_ascii_lowercase().as_str() {
                 // One that cannot be read counts as none.
                 "q" => quality = value.parse::<f32>().map_or(1000, |q| (q.clamp(0.0, 1.0) * 1000.0) as u32),
-                "subscriptionspec" => is_of_subscriptions = true,
+                "subscriptionspec" => subscription_spec = Some(value.to_owned()),
                 _ => {}
             }
         }
-        (!name.is_empty()).then_some(Range { name, is_of_subscriptions, quality })
+        (!name.is_empty()).then_some(Range { name, subscription_spec, quality })
     }
 
     fn fit(&self, served: Served) -> Option<Fit> {
@@ -132,11 +136,14 @@ impl Range {
                 ("application/graphql-response+json", Some("application/*"))
             }
             Served::Form(Form::Multipart(spec)) => {
-                let is_meant = self.is_of_subscriptions == (spec == Spec::Apollo);
+                let (is_meant, wildcard) = match spec {
+                    Spec::Apollo => (self.subscription_spec.as_deref() == Some("1.0"), None),
+                    Spec::Incremental => (self.subscription_spec.is_none(), Some("multipart/*")),
+                };
                 if self.name == "multipart/mixed" && !is_meant {
                     return None;
                 }
-                ("multipart/mixed", None)
+                ("multipart/mixed", wildcard)
             }
             Served::Form(_) => ("text/event-stream", Some("text/*")),
         };

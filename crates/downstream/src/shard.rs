@@ -11,7 +11,7 @@ pub(crate) mod shared;
 mod wire;
 
 use crate::auth::{AuthFailure, Authenticator};
-use crate::backend::{Backend, Outcome};
+use crate::backend::{Backend, Call, Outcome};
 use crate::form::Form;
 use crate::metrics::Metrics;
 use crate::options::{Drain, Timings};
@@ -65,19 +65,29 @@ pub(crate) struct Adoption {
     /// Bytes the client sent after its request.
     pub(crate) leftover: Bytes,
     pub(crate) stream_kind: StreamKind,
-    pub(crate) identity: Identity,
     /// The place it takes; a stream within an HTTP/2 connection has its share in that one's.
     pub(crate) seat: Arc<Seat>,
 }
 
 /// What the connection becomes.
 pub(crate) enum StreamKind {
-    /// Without a sub-protocol that both know, closed with 4406.
-    WebSocket { dialect: Option<Dialect> },
+    /// Without a sub-protocol that both know, closed with 4406. The identity is of its handshake.
+    WebSocket { dialect: Option<Dialect>, identity: Identity },
     /// A response body for one operation.
-    Body { form: Form, is_chunked: bool, request: Value, allows_mutation: bool },
+    Body { form: Form, is_chunked: bool, work: Work },
     /// The event stream that was reserved under this id.
     Shared { reserved: ConnectionId, is_chunked: bool },
+}
+
+/// An operation to run.
+pub(crate) enum Work {
+    Request {
+        request: Value,
+        identity: Identity,
+        allows_mutation: bool,
+    },
+    /// Prepared already, by the request it came with.
+    Call(Box<dyn Call>),
 }
 
 /// A connection's place at its shard; the generation tells later users of the same slot apart.

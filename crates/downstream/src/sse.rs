@@ -32,7 +32,7 @@ pub(crate) fn tail(is_shared: bool) -> &'static [u8] {
 /// `EventSource` would not tell of it.
 pub(crate) fn complete(id: Option<&str>) -> Vec<u8> {
     match id {
-        None => b"event: complete\ndata: \n\n".to_vec(),
+        None => b"event: complete\ndata:\n\n".to_vec(),
         Some(id) => format!("event: complete\ndata: {}\n\n", json!({ "id": id })).into_bytes(),
     }
 }

@@ -52,6 +52,9 @@ export const transportWs = {
     row("subscribe, payload a text", { id: "2", type: "subscribe", payload: QUERY }, invalid),
     row("subscribe without a query", { id: "2", type: "subscribe", payload: { variables: {} } }, invalid),
     row("subscribe, query a number", subscribe("2", 7), invalid),
+    ...Object.entries({ operationName: [7, {}], variables: ["x", 7, [1]], extensions: ["x", 7, [1]] }).flatMap(([field, values]) =>
+      values.map((value) => row(`subscribe, ${field} ${JSON.stringify(value)}`,
+        { id: "2", type: "subscribe", payload: { query: QUERY, [field]: value } }, invalid))),
     row("complete of the known id", { id: "1", type: "complete" }, silent, silent, { live: ends() }),
     row("complete of an unknown id", { id: "nobody", type: "complete" }, silent),
     row("complete without an id", { type: "complete" }, invalid),

@@ -4,17 +4,21 @@
 use super::Driver;
 use crate::http::{self, Door, Takeover};
 use crate::shard::{Adoption, StreamKind, Wire};
-use ::http::header::{CONNECTION, HeaderValue, TRANSFER_ENCODING};
+use ::http::header::{CONNECTION, DATE, HeaderValue, TRANSFER_ENCODING};
 use ::http::response;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::time::SystemTime;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_rustls::server::TlsStream;
+
+/// To a head that never ends.
+const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// A socket that a shard can take.
 pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
@@ -59,11 +63,18 @@ pub(super) async fn drive(driver: Driver, stream: impl Socket) {
             ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => {
                 if let Err(error) = ended {
                     // Idle between requests is no refusal.
-                    let is_idle = connection.into_parts().read_buf.is_empty();
-                    if let Some(label) = refused_head(&error, is_idle) {
-                        site.metrics.refusals.add(&[label], 1);
-                    }
+                    let parts = connection.into_parts();
                     tracing::debug!(%error, "an HTTP connection ended early");
+                    let Some(label) = refused_head(&error, parts.read_buf.is_empty()) else { return };
+                    site.metrics.refusals.add(&[label], 1);
+                    // The library answers the other faults by itself.
+                    if error.is_timeout() {
+                        let mut stream = parts.io.into_inner();
+                        // Where no answer can be written, nobody waits for one.
+                        if stream.write_all(TIMED_OUT).await.is_ok() {
+                            finish(stream).await;
+                        }
+                    }
                     return;
                 }
                 return finish(connection.into_parts().io.into_inner()).await;
@@ -75,11 +86,11 @@ pub(super) async fn drive(driver: Driver, stream: impl Socket) {
         }
     };
     let parts = connection.into_parts();
-    let Takeover { head, stream_kind, identity, shard } = takeover;
+    let Takeover { head, stream_kind, shard } = takeover;
     match parts.io.into_inner().into_wire() {
         Ok(wire) => {
             let head = written(head, &stream_kind);
-            let adoption = Adoption { wire, head, leftover: parts.read_buf, stream_kind, identity, seat };
+            let adoption = Adoption { wire, head, leftover: parts.read_buf, stream_kind, seat };
             site.hand_over(shard, adoption).await;
         }
         Err(error) => tracing::warn!(%error, "a connection could not be handed to its shard"),
@@ -115,6 +126,8 @@ fn written(mut head: response::Parts, stream_kind: &StreamKind) -> Vec<u8> {
                 head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             }
             head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            let now = httpdate::fmt_http_date(SystemTime::now());
+            head.headers.extend(HeaderValue::try_from(now).map(|now| (DATE, now)));
         }
     }
     let status = head.status;

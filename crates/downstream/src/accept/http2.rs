@@ -21,7 +21,8 @@ pub(super) async fn drive(driver: Driver, stream: impl Socket) {
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(bound(site.limits.http2_streams_max))
-        .max_header_list_size(bound(site.limits.request_head_bytes_max))
+        // The library resets what is over this, so `answer` refuses with a status before.
+        .max_header_list_size(bound(site.limits.request_head_bytes_max.saturating_mul(2)))
         .keep_alive_interval(site.timings.ping)
         .keep_alive_timeout(site.timings.ping)
         .serve_connection(TokioIo::new(stream), answer);

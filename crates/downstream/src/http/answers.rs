@@ -2,6 +2,7 @@
 //! Owns what GraphQL over HTTP says about them; never a request.
 
 use crate::auth::AuthFailure;
+use crate::form::Form;
 use crate::negotiate::Media;
 use bytes::Bytes;
 use engine::request::refusal;
@@ -17,9 +18,7 @@ pub(super) fn unauthenticated(media: Media, failure: AuthFailure) -> Answer {
     if failure == AuthFailure::KeysUnavailable {
         return retry_later(errors(StatusCode::SERVICE_UNAVAILABLE, media, &[error]));
     }
-    let mut response = errors(StatusCode::UNAUTHORIZED, media, &[error]);
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
+    errors(StatusCode::UNAUTHORIZED, media, &[error])
 }
 
 pub(super) fn retry_later(mut answer: Answer) -> Answer {
@@ -46,7 +45,18 @@ pub(super) fn status_of(errors: &[GraphqlError], media: Media) -> StatusCode {
 }
 
 pub(super) fn errors(status: StatusCode, media: Media, errors: &[GraphqlError]) -> Answer {
-    json(status, media, refusal(errors))
+    let mut response = json(status, media, refusal(errors));
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// An event stream that only says why there is nothing in it.
+pub(super) fn event_stream(errors: &[GraphqlError]) -> Answer {
+    let form = Form::EventStream;
+    let body = [form.opening(), &form.errors("", errors), &form.complete("")].concat();
+    Response::from_parts(form.head(), Full::from(body))
 }
 
 pub(super) fn json(status: StatusCode, media: Media, body: Bytes) -> Answer {

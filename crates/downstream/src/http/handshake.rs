@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_HEADERS, CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    ACCESS_CONTROL_REQUEST_HEADERS, ALLOW, CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, VARY,
 };
 use http::{HeaderMap, Response, StatusCode, response};
@@ -20,11 +20,22 @@ use sha1::{Digest, Sha1};
 /// RFC 6455 §1.3.
 const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
+/// Those of the GraphQL path.
+pub(super) const METHODS: &str = "GET, POST, PUT, DELETE, OPTIONS";
+
 /// Checks a handshake; the connection is then taken over with its 101.
 pub(super) fn websocket(site: &Site, headers: &HeaderMap) -> Routed {
+    let is_twice = |name| headers.get_all(name).iter().nth(1).is_some();
+    if is_twice(SEC_WEBSOCKET_VERSION) || is_twice(SEC_WEBSOCKET_KEY) {
+        let text = "sec-websocket-version and sec-websocket-key may not come more than once";
+        return Ok(plain(StatusCode::BAD_REQUEST, text));
+    }
     if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         let mut response = plain(StatusCode::UPGRADE_REQUIRED, "only WebSocket version 13 is spoken");
-        response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        let headers = response.headers_mut();
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         return Ok(response);
     }
     let key = headers.get(SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
@@ -33,14 +44,13 @@ pub(super) fn websocket(site: &Site, headers: &HeaderMap) -> Routed {
     }
     if !site.origins.admits(headers) {
         site.metrics.refusals.add(&["origin"], 1);
-        let text = "this origin may not connect; add it to cors.allowed_origins";
+        let text = "this origin may not connect; add it to cors.origins";
         return Ok(plain(StatusCode::FORBIDDEN, text));
     }
     let dialect = negotiate::dialect(headers);
     Err(Box::new(Takeover {
         head: switching_protocols(key, dialect),
-        stream_kind: StreamKind::WebSocket { dialect },
-        identity: identity_of(headers),
+        stream_kind: StreamKind::WebSocket { dialect, identity: identity_of(headers) },
         shard: None,
     }))
 }
@@ -65,7 +75,8 @@ pub(super) fn preflight(headers: &HeaderMap) -> Answer {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let allow = response.headers_mut();
-    allow.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PUT, DELETE, OPTIONS"));
+    allow.insert(ALLOW, HeaderValue::from_static(METHODS));
+    allow.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
     allow.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     allow.append(VARY, HeaderValue::from_static("access-control-request-headers"));
     let wanted = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();

@@ -14,7 +14,6 @@ pub(super) fn page(site: &Site, method: &Method, path: &str) -> Answer {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return not_allowed("a page is read by GET", "GET, HEAD");
     }
-    // hyper leaves the body out of an answer to HEAD, and keeps its length.
     let mut response = Response::new(Full::new(page.bytes.clone()));
     let headers = response.headers_mut();
     let mut insert = |name, value: &str| {

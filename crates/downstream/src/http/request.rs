@@ -2,6 +2,7 @@
 //! Owns its bounds in size and time; never looks into the operation.
 
 use crate::negotiate;
+use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
@@ -29,6 +30,12 @@ pub(super) async fn from_body(
     if !negotiate::is_json(headers) {
         let text = "send the request as `content-type: application/json`";
         return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+    }
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body without `content-encoding`"));
     }
     const TOO_LARGE: Refused =
         (StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than limits.request_bytes_max");

@@ -4,7 +4,7 @@
 //! is not asked who they are again, but for the operations they start.
 
 use super::answers::{Answer, errors, json, plain, retry_later, unauthenticated};
-use super::{Routed, Takeover, authenticate, identity_of, is_chunked, prepare};
+use super::{Routed, Takeover, authenticate, is_chunked, prepare};
 use crate::form::Form;
 use crate::negotiate::{Accepted, Media};
 use crate::shard::shared::{Answer as Reply, Order, Refused};
@@ -65,7 +65,6 @@ pub(super) async fn open(site: &Site, parts: &Parts, token: &str) -> Routed {
         Ok(reserved) => Err(Box::new(Takeover {
             head: Form::SharedEventStream.head(),
             stream_kind: StreamKind::Shared { reserved, is_chunked: is_chunked(parts) },
-            identity: identity_of(&parts.headers),
             shard: shard_of(site, token),
         })),
         Err(refused) => Ok(refusal(refused, Media::Json)),

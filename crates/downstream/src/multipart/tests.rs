@@ -13,7 +13,11 @@ fn parts(boundary: &str, body: &[u8]) -> (Vec<Value>, bool) {
     assert!(rest.contains("\r\n"), "the delimiter's line is whole");
     while let Some((part, behind)) = rest.split_once(&*delimiter) {
         let (head, json) = part.split_once("\r\n\r\n").expect("a part has a head");
-        assert_eq!(head, "\r\ncontent-type: application/json");
+        let mut lines = head.split("\r\n");
+        assert_eq!((lines.next(), lines.next()), (Some(""), Some("content-type: application/json")));
+        let length = lines.next().map(|line| line.strip_prefix("content-length: ").expect("a length"));
+        assert!(length.is_none_or(|length| length == json.len().to_string()), "{length:?} of {json}");
+        assert_eq!(length.is_some(), boundary == "graphql");
         parts.push(serde_json::from_str(json).unwrap());
         rest = behind;
     }
@@ -32,6 +36,8 @@ fn a_part_is_whole_with_its_own_bytes_and_the_body_with_its_last() {
         let mut body = spec.opening().to_vec();
         body.extend_from_slice(spec.heartbeat());
         body.extend_from_slice(spec.heartbeat());
+        let mut digits = itoa::Buffer::new();
+        body.extend(spec.head(spec.lead().len() + RESULT.len(), &mut digits).concat());
         body.extend_from_slice(&[spec.lead(), RESULT, spec.tail()].concat());
         let (seen, is_over) = parts(boundary, &body);
         let seen: Vec<_> = seen.into_iter().filter(|part| *part != json!({})).collect();

@@ -151,6 +151,11 @@ impl Connection {
         self.backlog.as_ref().is_some_and(|backlog| !backlog.is_collecting)
     }
 
+    /// Whether anything waits, for whatever reason.
+    pub(super) fn has_backlog(&self) -> bool {
+        self.backlog.is_some()
+    }
+
     /// Payloads that wait.
     pub(super) fn unsent(&self) -> u64 {
         self.backlog.as_ref().map_or(0, |backlog| backlog.outbox.payloads() as u64)

@@ -8,6 +8,7 @@ use crate::websocket::{self, Dialect, Phase};
 use bytes::Bytes;
 use engine::Identity;
 use engine::outbox::End;
+use engine::request::refusal;
 use graph::error::{Code, GraphqlError};
 use std::io::Write;
 use std::sync::Arc;
@@ -86,8 +87,11 @@ impl Protocol {
                 out.extend_from_slice(websocket::TAIL);
             }
             Protocol::Body(body) => {
-                let tail = body.form.tail();
-                body.open_chunk(out, bytes + tail.len());
+                let (tail, mut digits) = (body.form.tail(), itoa::Buffer::new());
+                let head = body.form.head_of(bytes, &mut digits);
+                let head_bytes: usize = head.iter().map(|part| part.len()).sum();
+                body.open_chunk(out, head_bytes + bytes + tail.len());
+                head.iter().for_each(|part| out.extend_from_slice(part));
                 out.extend_from_slice(lead);
                 body.form.push_json(out, json);
                 out.extend_from_slice(note);
@@ -103,6 +107,14 @@ impl Protocol {
         self.push_payload(&mut out, lead, response, 0);
         out.extend(self.end(client_id, &End::Complete));
         Bytes::from(out)
+    }
+
+    /// An operation does not begin. In a body that is a result like any other, and not how a stream breaks off.
+    pub(super) fn refusal(&self, client_id: &str, lead: &[u8], errors: Vec<GraphqlError>) -> Bytes {
+        match self {
+            Protocol::WebSocket(_) => self.end(client_id, &End::Errors(errors)),
+            Protocol::Body(_) => self.response(client_id, lead, &refusal(&errors)),
+        }
     }
 
     /// The terminal frame of an operation; empty where the connection's own end is one.

@@ -10,7 +10,7 @@ fn events_are_these_bytes() {
     let refused = |id| String::from_utf8(errors(id, &[GraphqlError::new(Code::Forbidden, "no")])).unwrap();
     assert_eq!(refused(None), format!("event: next\ndata: {expected}\n\n"));
     assert_eq!(refused(Some("1")), format!("event: next\ndata: {{\"id\":\"1\",\"payload\":{expected}}}\n\n"));
-    assert_eq!(complete(None), b"event: complete\ndata: \n\n");
+    assert_eq!(complete(None), b"event: complete\ndata:\n\n");
     assert_eq!(complete(Some("a\n")), b"event: complete\ndata: {\"id\":\"a\\n\"}\n\n");
 }
 

@@ -39,7 +39,8 @@ pub(super) fn receive(
 
 fn start(phase: Phase, id: String, payload: Option<Value>, is_active: impl Fn(&str) -> bool) -> Step {
     let request = match request(payload) {
-        Ok(request) => request,
+        Ok(request) if is_well_typed(&request) => request,
+        Ok(_) => return invalid("Invalid message received: a field of `payload` has the wrong type"),
         Err(reason) => return invalid(reason),
     };
     if phase != Phase::Acknowledged {
@@ -49,6 +50,15 @@ fn start(phase: Phase, id: String, payload: Option<Value>, is_active: impl Fn(&s
         return Step::Close(Close::new(4409, format!("Subscriber for {id} already exists"), "duplicate_id"));
     }
     Step::Start { id, request }
+}
+
+/// As its document types the fields beside `query`.
+fn is_well_typed(request: &Value) -> bool {
+    let is_object = |name: &str| request[name].is_null() || request[name].is_object();
+    let operation_name = &request["operationName"];
+    (operation_name.is_null() || operation_name.is_string())
+        && is_object("variables")
+        && is_object("extensions")
 }
 
 fn invalid(reason: &'static str) -> Step {

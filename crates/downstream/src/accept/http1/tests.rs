@@ -3,13 +3,17 @@
 
 use super::*;
 use crate::form::Form;
+use crate::shard::Work;
+use engine::Identity;
 use serde_json::Value;
 
 #[test]
 fn a_head_is_unbuffered_uncached_and_ends_as_its_body_does() {
     for is_chunked in [true, false] {
         let form = Form::EventStream;
-        let kind = StreamKind::Body { form, is_chunked, request: Value::Null, allows_mutation: false };
+        let work =
+            Work::Request { request: Value::Null, identity: Identity::default(), allows_mutation: false };
+        let kind = StreamKind::Body { form, is_chunked, work };
         let mut parts = form.head();
         parts.headers.insert("access-control-allow-origin", HeaderValue::from_static("http://a"));
         let head = String::from_utf8(written(parts, &kind)).unwrap();

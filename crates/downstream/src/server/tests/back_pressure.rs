@@ -117,5 +117,5 @@ fn an_event_stream_that_never_reads_is_told_in_its_own_way() {
     let error: Value = serde_json::from_str(error).unwrap();
     let extensions = &error["errors"][0]["extensions"];
     assert_eq!((&extensions["code"], &extensions["skipped"]), (&json!("SUBSCRIPTION_LAGGED"), &json!(9)));
-    assert_eq!(end, "\nevent: complete\ndata: \n\n");
+    assert_eq!(end, "\nevent: complete\ndata:\n\n");
 }

@@ -40,7 +40,7 @@ fn a_stream_is_these_bytes_from_head_to_complete() {
         world.deliver(&[&member], r#"{"data":{"n":1}}"#, Overflow::Disconnect);
         assert_eq!(client.until(b"\n\n"), "event: next\ndata: {\"data\":{\"n\":1}}\n\n");
         world.end(&member, End::Complete);
-        assert_eq!(client.rest(), "event: complete\ndata: \n\n");
+        assert_eq!(client.rest(), "event: complete\ndata:\n\n");
         assert_eq!(world.left(), member.id);
     }
 }
@@ -48,7 +48,7 @@ fn a_stream_is_these_bytes_from_head_to_complete() {
 #[test]
 fn refusals_results_and_ends_are_told_inside_the_stream() {
     let world = World::new();
-    let complete = "event: complete\ndata: \n\n";
+    let complete = "event: complete\ndata:\n\n";
     let error = |message: &str, code: &str| {
         format!(r#"{{"errors":[{{"message":"{message}","extensions":{{"code":"{code}"}}}}]}}"#)
     };
@@ -86,7 +86,7 @@ fn a_client_that_accepts_everything_gets_what_its_operation_needs() {
     assert!(opened(&mut live).contains("text/event-stream"));
     let member = world.joined();
     world.end(&member, End::Complete);
-    assert_eq!(live.rest(), "event: complete\ndata: \n\n");
+    assert_eq!(live.rest(), "event: complete\ndata:\n\n");
     let mut query = Client::send_to(world.address, accepting(post(r#"{"query":"{ a }"}"#)));
     assert!(query.head().contains("application/graphql-response+json"));
 }
@@ -121,7 +121,7 @@ fn a_drain_ends_the_stream_with_complete_or_so_that_clients_come_back() {
         let drained = world.drain_as(Drain { completes_event_streams, ..at_once() });
         let rest = client.rest();
         assert!(rest.starts_with("event: next\n") && rest.contains("SUBSCRIPTION_SERVER_DRAIN"), "{rest}");
-        assert_eq!(rest.ends_with("event: complete\ndata: \n\n"), completes_event_streams, "{rest}");
+        assert_eq!(rest.ends_with("event: complete\ndata:\n\n"), completes_event_streams, "{rest}");
         drop(client);
         world.runtime.block_on(drained).unwrap();
     }
@@ -137,7 +137,7 @@ fn http_1_1_gets_chunks_so_that_an_end_is_no_loss() {
     world.deliver(&[&member], r#"{"data":{"n":1}}"#, Overflow::Disconnect);
     world.end(&member, End::Complete);
     let event = "event: next\ndata: {\"data\":{\"n\":1}}\n\n";
-    let end = "event: complete\ndata: \n\n";
+    let end = "event: complete\ndata:\n\n";
     let chunk = |bytes: &str| format!("{:x}\r\n{bytes}\r\n", bytes.len());
     assert_eq!(client.rest(), [&*chunk(":\n\n"), &chunk(event), &chunk(end), "0\r\n\r\n"].concat());
 }

@@ -2,30 +2,28 @@
 //! Owns their place in the shard and its first deadline; what they go on with is `reading`'s and `operations`'.
 
 use super::Owner;
-use super::operations::Work;
 use crate::frame::Close;
 use crate::seat::Seat;
 use crate::shard::connection::Connection;
 use crate::shard::protocol::{Body, Protocol, WebSocket};
-use crate::shard::{Adoption, ConnectionId, StreamKind, Wire};
+use crate::shard::{Adoption, ConnectionId, StreamKind, Wire, Work};
 use crate::websocket::Dialect;
 use mio::Token;
 use std::sync::Arc;
 
 impl Owner {
     pub(super) fn adopt(&mut self, adoption: Adoption) {
-        let Adoption { wire, head, leftover, stream_kind, identity, seat } = adoption;
+        let Adoption { wire, head, leftover, stream_kind, seat } = adoption;
         match stream_kind {
-            StreamKind::WebSocket { dialect } => {
+            StreamKind::WebSocket { dialect, identity } => {
                 let shown = dialect.unwrap_or(Dialect::TransportWs);
                 let protocol = Protocol::WebSocket(Box::new(WebSocket::new(shown, identity)));
                 let Some(id) = self.insert(wire, protocol, seat) else { return };
                 self.guarded(id, |owner| owner.begin_websocket(id, head, dialect, &leftover));
             }
-            StreamKind::Body { form, is_chunked, request, allows_mutation } => {
+            StreamKind::Body { form, is_chunked, work } => {
                 let body = Body { form, is_chunked };
                 let Some(id) = self.insert(wire, Protocol::Body(body), seat) else { return };
-                let work = Work::Request { request, identity, allows_mutation };
                 self.guarded(id, |owner| owner.begin_body(id, head, body, work));
             }
             StreamKind::Shared { reserved, is_chunked } => {

@@ -9,6 +9,7 @@ use crate::shard::members::Entry;
 use crate::shard::protocol::{Body, Protocol, lagged, text};
 use crate::shard::{ConnectionId, Wire};
 use crate::websocket::Phase;
+use bytes::Bytes;
 use std::time::Duration;
 
 /// Pings without an answer after which a client is dead.
@@ -72,14 +73,21 @@ impl Owner {
         self.finish_if_flushed(id);
     }
 
-    /// A body of one operation ends with it.
-    pub(super) fn close_if_over(&mut self, id: ConnectionId, label: &'static str) {
-        let is_over = |protocol: &Protocol| match protocol {
+    /// Sends the last frame of an operation. A body of one ends with it, in the same write: between two, a client that
+    /// has what it wanted may have let go, and take the end for a loss.
+    pub(super) fn send_end(&mut self, id: ConnectionId, frame: Bytes, label: &'static str) {
+        let Some(connection) = self.find(id) else { return };
+        let is_over = match connection.protocol {
             Protocol::Body(body) => body.form.is_of_one(),
             Protocol::WebSocket(_) => false,
         };
-        if self.find(id).is_some_and(|connection| is_over(&connection.protocol)) {
-            self.close(id, Close::new(1000, "", label), false);
+        let close = Close::new(1000, "", label);
+        if is_over && !connection.has_backlog() {
+            return self.close_after(id, frame.into(), close, false);
+        }
+        self.send(id, frame);
+        if is_over {
+            self.close(id, close, false);
         }
     }
 

@@ -3,28 +3,17 @@
 
 use super::Owner;
 use crate::auth::AuthFailure;
-use crate::backend::{self, Call, Outcome};
+use crate::backend::{self, Outcome};
 use crate::frame::Close;
 use crate::shard::protocol::{Protocol, text};
-use crate::shard::{ConnectionId, Turn};
+use crate::shard::{ConnectionId, Turn, Work};
 use crate::websocket::Phase;
+use bytes::Bytes;
 use engine::Identity;
 use engine::outbox::{End, Member, MemberId};
 use futures::FutureExt;
 use graph::error::{Code, GraphqlError};
-use serde_json::Value;
 use std::panic::AssertUnwindSafe;
-
-/// An operation to run.
-pub(super) enum Work {
-    Request {
-        request: Value,
-        identity: Identity,
-        allows_mutation: bool,
-    },
-    /// Prepared already, by the request it came with.
-    Call(Box<dyn Call>),
-}
 
 impl Owner {
     /// Verifies the caller of a WebSocket beside the loop.
@@ -111,8 +100,7 @@ impl Owner {
             );
             let end = End::Errors(vec![GraphqlError::new(Code::TooManySubscriptions, text)]);
             let refusal = connection.protocol.end(client_id, &end);
-            self.send(id, refusal);
-            return self.close_if_over(id, "refused");
+            return self.send_end(id, refusal, "refused");
         };
         connection.operations.insert(client_id.into(), member);
         connection.inflight += 1;
@@ -159,19 +147,28 @@ impl Owner {
                     entry.joined = Some(joined);
                 }
             }
-            Outcome::Refused(errors) => self.end(member, &End::Errors(errors)),
-            Outcome::Response(response) => self.respond(member, &response),
+            Outcome::Refused(errors) => self.respond(member, "error", |protocol, client_id, lead| {
+                protocol.refusal(client_id, lead, errors)
+            }),
+            Outcome::Response(response) => self.respond(member, "complete", |protocol, client_id, lead| {
+                protocol.response(client_id, lead, &response)
+            }),
         }
     }
 
-    fn respond(&mut self, member: MemberId, response: &[u8]) {
+    /// All that an operation is told that has no events, and so its end.
+    fn respond(
+        &mut self,
+        member: MemberId,
+        label: &'static str,
+        frames: impl FnOnce(&Protocol, &str, &[u8]) -> Bytes,
+    ) {
         let Some(entry) = self.members.remove(member) else { return };
-        self.note_end(&entry, "complete");
+        self.note_end(&entry, label);
         let Some(connection) = self.find(entry.connection) else { return };
         connection.operations.remove(&entry.client_id);
-        let frames = connection.protocol.response(&entry.client_id, &entry.lead, response);
-        self.send(entry.connection, frames);
-        self.close_if_over(entry.connection, "complete");
+        let frames = frames(&connection.protocol, &entry.client_id, &entry.lead);
+        self.send_end(entry.connection, frames, label);
     }
 
     /// The engine ended an operation: its terminal frame goes out behind what waits.
@@ -190,8 +187,7 @@ impl Owner {
             End::Drain => connection.protocol.drain(&entry.client_id, completes),
             End::Complete | End::Errors(_) => connection.protocol.end(&entry.client_id, end),
         };
-        self.send(entry.connection, frame);
-        self.close_if_over(entry.connection, label);
+        self.send_end(entry.connection, frame, label);
     }
 
     /// The client ended an operation; an unknown id is one that crossed with our own end of it. Where its protocol has

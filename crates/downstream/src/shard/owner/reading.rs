@@ -2,9 +2,9 @@
 //! Owns how much is read at once and what waits for more bytes; never keeps a buffer for an idle connection.
 
 use super::Owner;
-use super::operations::Work;
 use crate::frame::{self, Close, Message, Opcode};
 use crate::shard::ConnectionId;
+use crate::shard::Work;
 use crate::shard::protocol::{Protocol, text};
 use crate::websocket::{self, Phase, Step};
 use std::io::ErrorKind;

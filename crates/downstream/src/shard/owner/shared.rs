@@ -2,9 +2,9 @@
 //! Owns the tokens; the stream itself is a connection like any other.
 
 use super::Owner;
-use super::operations::Work;
 use crate::form::Form;
 use crate::seat::Seat;
+use crate::shard::Work;
 use crate::shard::connection::{Connection, Reservation};
 use crate::shard::protocol::{Body, Protocol};
 use crate::shard::shared::{Answer, Order, Refused};
