@@ -278,3 +278,16 @@ function changes(before, after) {
   const grown = [...samples(after)].filter(([labels, value]) => value !== (old.get(labels) ?? 0));
   return grown.length > 0 && grown.map(([labels, value]) => `${labels} +${value - (old.get(labels) ?? 0)}`);
 }
+
+test("a process that stood still for a while has lost nobody, though no ping was answered meanwhile", async (t) => {
+  const router = await serve(world.folder, world.supergraph, { events: providers.memory(), websocket: { ping_interval: "200ms" } });
+  t.after(() => router.stop());
+  const streams = [await openStream("transport-ws", router), await openStream("graphql-ws", router)];
+  await joined(router, streams.length);
+  process.kill(router.process.pid, "SIGSTOP");
+  await sleep(3_000); // many pings
+  process.kill(router.process.pid, "SIGCONT");
+  await publish(router, { sequence: 1 });
+  for (const stream of streams) assert.equal((await stream.first(1))[0].data.ticks.sequence, 1);
+  assert.equal(await router.metric("downstream_closes", { reason: "ping_timeout" }), 0);
+});

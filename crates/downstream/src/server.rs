@@ -54,6 +54,7 @@ pub(crate) fn serve_backend(
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;
     let metrics = Arc::new(Metrics::default());
+    let shard_count = options.shards.clamp(1, SHARDS_MAX);
     let around = Arc::new(Surroundings {
         backend: backend.clone(),
         authenticator: options.authenticator.clone(),
@@ -61,9 +62,10 @@ pub(crate) fn serve_backend(
         metrics: metrics.clone(),
         timings: options.timings.clone(),
         runtime: tokio::runtime::Handle::current(),
+        shards: shard_count,
     });
     let spawn = |id| ShardThread::spawn(ShardId(id), around.clone());
-    let shards = (0..options.shards.clamp(1, SHARDS_MAX)).map(spawn).collect::<io::Result<Vec<_>>>()?;
+    let shards = (0..shard_count).map(spawn).collect::<io::Result<Vec<_>>>()?;
     let seats = Seats::new(metrics.clone(), descriptors::places(limits.connections_max));
     let site = Arc::new(Site {
         backend: backend.clone(),

@@ -105,6 +105,8 @@ pub(crate) struct Surroundings {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) timings: Timings,
     pub(crate) runtime: tokio::runtime::Handle,
+    /// How many shards share the bounds of the whole.
+    pub(crate) shards: usize,
 }
 
 /// The way into a shard, for the engine and for our own tasks.

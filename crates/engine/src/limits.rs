@@ -25,6 +25,8 @@ pub struct Limits {
     pub planning_timeout: Duration,
     /// Prepared operations kept; the oldest go first.
     pub operations_cached_max: usize,
+    /// Bytes their documents may have together.
+    pub operations_cached_bytes_max: usize,
     /// Open client connections of one process; more are refused with 503.
     pub connections_max: usize,
     /// Subscriptions of one connection; more get `TOO_MANY_SUBSCRIPTIONS`.
@@ -74,6 +76,8 @@ pub struct Limits {
     pub subscription_frames_max: usize,
     /// Streams of one HTTP/2 connection at once; the client is told the number and waits.
     pub http2_streams_max: usize,
+    /// Event streams that may be reserved and not opened; beyond it clients are asked to come back.
+    pub reserved_streams_max: usize,
     /// Turns waiting at one shard; beyond it triggers wait for the shard's CPU (never for a client).
     pub shard_turns_max: usize,
 }
@@ -90,6 +94,7 @@ impl Default for Limits {
             document_selections_max: 20_000,
             planning_timeout: Duration::from_secs(10),
             operations_cached_max: 4_096,
+            operations_cached_bytes_max: 8 << 20,
             connections_max: 100_000,
             subscriptions_per_connection_max: 1_000,
             operations_inflight_per_connection_max: 64,
@@ -113,6 +118,7 @@ impl Default for Limits {
             outbox_bytes_max: 4 << 20,
             subscription_frames_max: 8_192,
             http2_streams_max: 256,
+            reserved_streams_max: 1_000,
             shard_turns_max: 1_024,
         }
     }

@@ -1,5 +1,5 @@
 //! Request text → a prepared operation, made once per text and name and kept.
-//! Owns the cache and its bound; what preparing means is `graph`.
+//! Owns the cache and its bounds; what preparing means is `graph`.
 
 use crate::hook::Plugged;
 use crate::identity::Identity;
@@ -38,9 +38,37 @@ impl Prepared {
 /// Prepared operations of one schema generation.
 pub(crate) struct Operations {
     supergraph: Arc<Supergraph>,
-    kept: Mutex<IndexMap<Key, Arc<OnceCell<Outcome>>>>,
+    kept: Mutex<Kept>,
     kept_max: usize,
+    kept_bytes_max: usize,
     bounds: Bounds,
+}
+
+/// The oldest first.
+#[derive(Default)]
+struct Kept {
+    cells: IndexMap<Key, Arc<OnceCell<Outcome>>>,
+    /// Of their documents: by number alone, a few clients with long ones could fill the memory.
+    bytes: usize,
+}
+
+impl Kept {
+    fn insert(&mut self, key: Key) -> Arc<OnceCell<Outcome>> {
+        self.bytes += key.0.len();
+        self.cells.entry(key).or_default().clone()
+    }
+
+    fn remove_oldest(&mut self) {
+        if let Some(((document, _), _)) = self.cells.shift_remove_index(0) {
+            self.bytes -= document.len();
+        }
+    }
+
+    fn remove(&mut self, key: &Key) {
+        if self.cells.shift_remove(key).is_some() {
+            self.bytes -= key.0.len();
+        }
+    }
 }
 
 /// What planning came to: an operation with the number that names it, or why there is none.
@@ -51,8 +79,8 @@ type Key = (String, Option<String>);
 
 impl Operations {
     pub(crate) fn new(supergraph: Arc<Supergraph>, limits: &Limits) -> Operations {
-        let (kept_max, bounds) = (limits.operations_cached_max.max(1), limits.bounds());
-        Operations { supergraph, kept: Mutex::default(), kept_max, bounds }
+        let (kept_max, kept_bytes_max) = (limits.operations_cached_max, limits.operations_cached_bytes_max);
+        Operations { supergraph, kept: Mutex::default(), kept_max, kept_bytes_max, bounds: limits.bounds() }
     }
 
     /// The operation and a number that names it for as long as this generation lives.
@@ -74,20 +102,23 @@ impl Operations {
 
     fn cell(&self, key: &Key) -> Arc<OnceCell<Outcome>> {
         let mut kept = self.lock();
-        if let Some(found) = kept.get(key) {
+        if let Some(found) = kept.cells.get(key) {
             return found.clone();
         }
-        if kept.len() >= self.kept_max {
-            kept.shift_remove_index(0);
+        let has_room =
+            |kept: &Kept| kept.cells.len() < self.kept_max && kept.bytes + key.0.len() <= self.kept_bytes_max;
+        // One is always kept, so that those who ask for it at once share its plan.
+        while !kept.cells.is_empty() && !has_room(&kept) {
+            kept.remove_oldest();
         }
-        kept.entry(key.clone()).or_default().clone()
+        kept.insert(key.clone())
     }
 
     /// What is refused is not kept: it would push out what is used.
     fn forget(&self, key: &Key, cell: &Arc<OnceCell<Outcome>>) {
         let mut kept = self.lock();
-        if kept.get(key).is_some_and(|found| Arc::ptr_eq(found, cell)) {
-            kept.shift_remove(key);
+        if kept.cells.get(key).is_some_and(|found| Arc::ptr_eq(found, cell)) {
+            kept.remove(key);
         }
     }
 
@@ -111,7 +142,7 @@ impl Operations {
         })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, IndexMap<Key, Arc<OnceCell<Outcome>>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -150,10 +181,25 @@ mod tests {
         for n in 0..5 {
             operations.prepare(&format!("{{ no{n} }}"), None).await.unwrap_err();
         }
-        assert_eq!(operations.lock().len(), 0);
+        assert_eq!(operations.lock().cells.len(), 0);
         for n in 0..5 {
             operations.prepare(&format!("{{ a{n}: __typename }}"), None).await.unwrap();
         }
-        assert_eq!(operations.lock().len(), 2);
+        assert_eq!(operations.lock().cells.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_bounded_by_the_length_of_its_documents_too() {
+        let limits = Limits { operations_cached_bytes_max: 2_500, ..Limits::default() };
+        let operations = Operations::new(Arc::new(Supergraph::load(SDL).unwrap()), &limits);
+        let document = |n: usize, bytes: usize| format!("{:bytes$}", format!("{{ a{n}: __typename }}"));
+        for (n, bytes, kept) in
+            [(0, 1_000, 1), (1, 1_000, 2), (2, 1_000, 2), (3, 10_000, 1), (4, 500, 1), (5, 2_000, 2)]
+        {
+            operations.prepare(&document(n, bytes), None).await.unwrap();
+            let found = operations.lock();
+            assert_eq!(found.cells.len(), kept, "{n}");
+            assert_eq!(found.bytes, found.cells.keys().map(|(document, _)| document.len()).sum::<usize>());
+        }
     }
 }

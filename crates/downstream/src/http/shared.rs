@@ -53,9 +53,11 @@ pub(super) async fn reserve(site: &Site, headers: &HeaderMap) -> Answer {
     };
     let shard = site.next_shard();
     let token = format!("{shard:02x}{}", URL_SAFE_NO_PAD.encode(random));
-    let order = Order::Reserve { token: token.clone().into(), seat: Arc::new(seat) };
-    site.shards[shard].send(Turn::Shared(order)).await;
-    plain(StatusCode::CREATED, token)
+    let order = |answer| Order::Reserve { token: token.as_str().into(), seat: Arc::new(seat), answer };
+    match ask(site, &token, order).await {
+        Ok(()) => plain(StatusCode::CREATED, token),
+        Err(refused) => refusal(refused, Media::Json),
+    }
 }
 
 /// Opens the stream.
@@ -147,10 +149,15 @@ fn refusal(refused: Refused, media: Media) -> Answer {
             Code::TooManySubscriptions,
             "the stream has as many operations as it may (subscriptions_per_connection_max)",
         ),
+        Refused::TooManyReserved => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Code::TooManySubscriptions,
+            "too many streams are reserved and not opened (limits.reserved_streams_max)",
+        ),
         Refused::Draining => {
             (StatusCode::SERVICE_UNAVAILABLE, Code::SubscriptionServerDrain, "the router is stopping")
         }
     };
     let answer = errors(status, media, &[GraphqlError::new(code, text)]);
-    if refused == Refused::Draining { retry_later(answer) } else { answer }
+    if status == StatusCode::SERVICE_UNAVAILABLE { retry_later(answer) } else { answer }
 }

@@ -9,6 +9,7 @@ use engine::outbox::{Bounds, Full, MemberId, Outbox, Payload, Waiting};
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How much of a backlog goes into one write: two events in one halve the cost, ten cut it to an eighth.
 const COALESCED_BYTES: usize = 64 << 10;
@@ -50,8 +51,10 @@ pub(super) struct Reservation {
 
 /// The last frame is on its way.
 pub(super) struct Closing {
-    /// The tick at which patience ends.
-    pub(super) until: u64,
+    /// How long its client may take nothing of what still waits.
+    pub(super) patience: Duration,
+    /// All of it has left.
+    pub(super) is_flushed: bool,
     /// Nothing more is expected of the client.
     pub(super) is_peer_done: bool,
     /// The client broke the framing: what it still sends is read and dropped, since closing a socket with
@@ -192,6 +195,11 @@ impl Connection {
         skipped: u64,
         pen: &mut Pen,
     ) -> Result<bool, Trouble> {
+        let has_room = |backlog: &Backlog| backlog.outbox.has_room(member, lead, payload);
+        if self.backlog.as_ref().is_some_and(|backlog| backlog.is_collecting && !has_room(backlog)) {
+            // It is not the client that is slow.
+            self.flush(pen)?;
+        }
         if let Some(backlog) = &mut self.backlog {
             let full = |Full| Trouble::Full { lost: 1 + skipped };
             pen.tally.dropped += backlog.outbox.push(member, lead, payload.clone(), skipped).map_err(full)?;
@@ -224,13 +232,14 @@ impl Connection {
         Ok(false)
     }
 
-    /// Sends a frame of the protocol, behind whatever waits.
+    /// Sends a frame of the protocol, behind whatever waits; what only waits for company leaves with it.
     pub(super) fn send(&mut self, frame: Bytes, pen: &mut Pen) -> Result<(), Trouble> {
         if frame.is_empty() {
             return Ok(());
         }
         if let Some(backlog) = &mut self.backlog {
-            return backlog.outbox.push_frame(frame).map_err(|Full| Trouble::Full { lost: 0 });
+            backlog.outbox.push_frame(frame).map_err(|Full| Trouble::Full { lost: 0 })?;
+            return if backlog.is_collecting { self.flush(pen) } else { Ok(()) };
         }
         let sent = self.write(&frame, pen.now)?;
         pen.tally.frames += 1;

@@ -41,6 +41,9 @@ const READ_BYTES: usize = 64 << 10;
 /// The shortest and the longest tick of the timer wheel.
 const TICK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
 
+/// Ticks made up for at once: fewer than lie between two pings.
+const LATE_TICKS_MAX: u32 = 4;
+
 /// The receiving end of a mailbox.
 pub(super) struct Inbox {
     pub(super) receiver: mpsc::Receiver<Turn>,
@@ -66,6 +69,8 @@ pub(super) struct Owner {
     collecting: (Vec<ConnectionId>, Option<Instant>),
     /// Streams that were reserved, by their tokens.
     reserved: HashMap<Box<str>, ConnectionId>,
+    /// Of these, those whose client has not come.
+    unopened: usize,
     has_more_turns: bool,
     draining: Option<Draining>,
     is_stopped: bool,
@@ -102,6 +107,7 @@ impl Owner {
             unfinished: Vec::new(),
             collecting: (Vec::new(), None),
             reserved: HashMap::new(),
+            unopened: 0,
             has_more_turns: false,
             draining: None,
             is_stopped: false,
@@ -144,6 +150,9 @@ impl Owner {
                 }
             }
             self.drain_due();
+            // What the process slept through counts against no client: nobody could be heard meanwhile.
+            next_tick =
+                next_tick.max(Instant::now().checked_sub(self.tick * LATE_TICKS_MAX).unwrap_or(next_tick));
             while Instant::now() >= next_tick {
                 next_tick += self.tick;
                 self.on_tick();

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 /// One order. Each is answered, but for a shard that is gone.
 pub(crate) enum Order {
     /// Keeps a place for a stream.
-    Reserve { token: Box<str>, seat: Arc<Seat> },
+    Reserve { token: Box<str>, seat: Arc<Seat>, answer: Answer<()> },
     /// Its client is here; the connection follows.
     Open { token: Box<str>, answer: Answer<ConnectionId> },
     /// Runs an operation whose results go into the stream.
@@ -31,5 +31,7 @@ pub(crate) enum Refused {
     /// An operation runs under this id.
     Duplicate,
     TooMany,
+    /// So many streams are reserved and not opened.
+    TooManyReserved,
     Draining,
 }

@@ -137,6 +137,11 @@ impl Outbox {
         Ok(())
     }
 
+    /// Whether this payload fits without another giving way.
+    pub fn has_room(&self, member: MemberId, lead: &[u8], payload: &Payload) -> bool {
+        self.fits(member, lead.len() + payload.json.len())
+    }
+
     /// Queues a payload, making room by its policy; returns how many waiting payloads were dropped for it
     /// (each is already counted in the `skipped` of what follows it). On `Full` nothing was queued, and what
     /// was dropped while looking for room no longer matters: the connection ends.
@@ -149,7 +154,7 @@ impl Outbox {
     ) -> Result<u64, Full> {
         let bytes = lead.len() + payload.json.len();
         let mut dropped = 0;
-        if !self.has_room(member, bytes) && payload.overflow != Overflow::Disconnect {
+        if !self.fits(member, bytes) && payload.overflow != Overflow::Disconnect {
             let (count, lost) = self.supersede(member, &payload);
             dropped += count;
             skipped += lost;
@@ -157,7 +162,7 @@ impl Outbox {
         if !self.payloads.fits(bytes, &self.bounds) {
             dropped += self.collapse();
         }
-        if !self.has_room(member, bytes) {
+        if !self.fits(member, bytes) {
             return Err(Full);
         }
         self.payloads.grow(bytes);
@@ -186,7 +191,7 @@ impl Outbox {
         self.frames = Load::default();
     }
 
-    fn has_room(&self, member: MemberId, bytes: usize) -> bool {
+    fn fits(&self, member: MemberId, bytes: usize) -> bool {
         let own = self.members.get(&member).copied().unwrap_or(0);
         (own == 0 || own < self.bounds.subscription_frames_max) && self.payloads.fits(bytes, &self.bounds)
     }

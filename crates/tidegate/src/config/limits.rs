@@ -32,6 +32,8 @@ pub struct Limits {
     /// Prepared operations kept.
     #[schemars(range(min = 1))]
     pub operations_cached_max: usize,
+    /// Bytes their documents may have together.
+    pub operations_cached_bytes_max: Size,
     /// Open client connections of this process; more are refused with 503.
     #[schemars(range(min = 1))]
     pub connections_max: usize,
@@ -84,6 +86,9 @@ pub struct Limits {
     /// Streams of one HTTP/2 connection at once.
     #[schemars(range(min = 1))]
     pub http2_streams_max: usize,
+    /// Event streams that may be reserved (by PUT) and not opened; further ones get 503.
+    #[schemars(range(min = 1))]
+    pub reserved_streams_max: usize,
     /// Turns waiting at one shard.
     #[schemars(range(min = 1))]
     pub shard_turns_max: usize,
@@ -102,6 +107,7 @@ impl Default for Limits {
             document_selections_max: engine.document_selections_max,
             planning_timeout: Period(engine.planning_timeout),
             operations_cached_max: engine.operations_cached_max,
+            operations_cached_bytes_max: Size(engine.operations_cached_bytes_max),
             connections_max: engine.connections_max,
             subscriptions_per_connection_max: engine.subscriptions_per_connection_max,
             operations_inflight_per_connection_max: engine.operations_inflight_per_connection_max,
@@ -121,6 +127,7 @@ impl Default for Limits {
             outbox_bytes_max: Size(engine.outbox_bytes_max),
             subscription_frames_max: engine.subscription_frames_max,
             http2_streams_max: engine.http2_streams_max,
+            reserved_streams_max: engine.reserved_streams_max,
             shard_turns_max: engine.shard_turns_max,
         }
     }
@@ -139,6 +146,7 @@ impl Limits {
             document_selections_max: self.document_selections_max,
             planning_timeout: self.planning_timeout.0,
             operations_cached_max: self.operations_cached_max,
+            operations_cached_bytes_max: self.operations_cached_bytes_max.0,
             connections_max: self.connections_max,
             subscriptions_per_connection_max: self.subscriptions_per_connection_max,
             operations_inflight_per_connection_max: self.operations_inflight_per_connection_max,
@@ -163,6 +171,7 @@ impl Limits {
             outbox_bytes_max: self.outbox_bytes_max.0,
             subscription_frames_max: self.subscription_frames_max,
             http2_streams_max: self.http2_streams_max,
+            reserved_streams_max: self.reserved_streams_max,
             shard_turns_max: self.shard_turns_max,
         }
     }

@@ -3,10 +3,11 @@
 
 use crate::fakes::client::{Client, Received};
 use crate::fakes::{World, patient};
-use crate::options::Options;
+use crate::options::{Options, Timings};
 use engine::Limits;
 use engine::outbox::{Member, Overflow};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Far more than two socket buffers hold.
 const EVENTS: usize = 400;
@@ -118,4 +119,24 @@ fn an_event_stream_that_never_reads_is_told_in_its_own_way() {
     let extensions = &error["errors"][0]["extensions"];
     assert_eq!((&extensions["code"], &extensions["skipped"]), (&json!("SUBSCRIPTION_LAGGED"), &json!(9)));
     assert_eq!(end, "\nevent: complete\ndata:\n\n");
+}
+
+#[test]
+fn events_that_wait_for_company_are_no_backlog() {
+    for overflow in [Overflow::Latest, Overflow::Conflate, Overflow::Disconnect] {
+        let limits = Limits { subscription_frames_max: 2, ..Limits::default() };
+        let timings = Timings { flush: Duration::from_secs(3_600), ..patient() };
+        let world = World::with(limits, Options { timings, ..Options::default() });
+        let mut client = Client::acknowledged(world.address);
+        client.subscribe("1", "subscription");
+        let member = world.joined();
+        (0..7).for_each(|n| world.deliver(&[&member], &format!(r#"{{"data":{{"n":{n}}}}}"#), overflow));
+        // The odd one waits on, and leaves with whatever is sent next.
+        for n in 0..6 {
+            assert_eq!(client.message()["payload"], json!({ "data": { "n": n } }), "{overflow:?}");
+        }
+        client.text(r#"{"type":"ping"}"#);
+        assert_eq!(client.message()["payload"], json!({ "data": { "n": 6 } }), "{overflow:?}");
+        assert_eq!(client.message()["type"], "pong");
+    }
 }

@@ -1,7 +1,7 @@
 //! Clients that send too little, too much or in bits, and peers that vanish: each meets a bound and is counted.
 //! Owns no timing; the end of a connection is the clock.
 
-use crate::fakes::client::{Client, Received, frame, handshake};
+use crate::fakes::client::{Client, Received, exchange, frame, handshake};
 use crate::fakes::{World, patient};
 use crate::options::{Options, Timings};
 use engine::Limits;
@@ -148,4 +148,36 @@ fn messages_come_whole_whatever_they_were_cut_into() {
     assert_eq!(pongs, rest.len());
     texts.sort_by_key(|text| text.to_string());
     assert_eq!(texts, ["connection_ack", "pong"]);
+}
+
+#[test]
+fn more_messages_than_a_turn_takes_are_all_answered_in_order() {
+    let world = World::new();
+    let mut client = Client::acknowledged(world.address);
+    let pings: Vec<u8> = (0..1_000_u16).flat_map(|n| frame(0x89, &n.to_be_bytes())).collect();
+    client.send(pings);
+    for n in 0..1_000_u16 {
+        assert_eq!(client.receive(), Received::Pong(n.to_be_bytes().to_vec()));
+    }
+}
+
+#[test]
+fn streams_that_are_reserved_and_not_opened_leave_room_for_all_else() {
+    let limits = Limits { reserved_streams_max: 2, ..Limits::default() };
+    let world = World::with(limits, Options { timings: patient(), shards: 1, ..Options::default() });
+    let reserve = || exchange(world.address, "PUT /graphql HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
+    let (first, _, token) = reserve();
+    assert_eq!((first, reserve().0), (201, 201));
+    let (status, head, body) = reserve();
+    assert_eq!(status, 503);
+    assert!(head.contains("retry-after: ") && body.contains("limits.reserved_streams_max"), "{head}{body}");
+    counted(&world, "reserved_streams");
+    // An open one is a connection like any other.
+    let mut client = Client::send_to(
+        world.address,
+        format!("GET /graphql?token={token} HTTP/1.1\r\nhost: h\r\naccept: text/event-stream\r\n\r\n"),
+    );
+    assert!(client.head().starts_with("HTTP/1.1 200"));
+    assert_eq!(reserve().0, 201);
+    assert_eq!(reserve().0, 503);
 }

@@ -141,3 +141,21 @@ fn http_1_1_gets_chunks_so_that_an_end_is_no_loss() {
     let chunk = |bytes: &str| format!("{:x}\r\n{bytes}\r\n", bytes.len());
     assert_eq!(client.rest(), [&*chunk(":\n\n"), &chunk(event), &chunk(end), "0\r\n\r\n"].concat());
 }
+
+#[test]
+fn a_result_is_read_to_its_end_at_any_pace() {
+    let limits = Limits { request_bytes_max: 32 << 20, ..Limits::default() };
+    let timings = Timings { close: Duration::from_millis(100), ..patient() };
+    let world = World::with(limits, Options { timings, ..Options::default() });
+    // More than the kernel keeps for both ends.
+    let text = "x".repeat(24 << 20);
+    let mut client = Client::send_to(
+        world.address,
+        post(&format!(r#"{{"query":"{{ a }}","variables":{{"a":"{text}"}}}}"#)),
+    );
+    opened(&mut client);
+    client.until(b"event: next");
+    std::thread::sleep(Duration::from_millis(500));
+    let rest = client.rest();
+    assert!(rest.len() > text.len() && rest.ends_with("event: complete\ndata:\n\n"), "{} bytes", rest.len());
+}

@@ -36,11 +36,15 @@ impl Owner {
     }
 
     fn close_after(&mut self, id: ConnectionId, mut words: Vec<u8>, close: Close, is_abrupt: bool) {
+        // Its last words are all that a slow client is waited for; a result is read to its end at any pace.
+        let timings = &self.around.timings;
+        let patience = if is_abrupt { timings.close } else { timings.unacknowledged };
         let Some(connection) = self.find(id).filter(|connection| connection.closing.is_none()) else {
             return;
         };
         words.extend_from_slice(&connection.protocol.close(&close));
-        connection.closing = Some(Closing { until: 0, is_peer_done: false, is_deaf: false });
+        connection.closing =
+            Some(Closing { patience, is_flushed: false, is_peer_done: false, is_deaf: false });
         if std::mem::take(&mut connection.is_paused) {
             self.unfinished.push(id);
         }
@@ -48,9 +52,6 @@ impl Owner {
         self.release(id, close.label);
         self.wake_after(id, self.around.timings.close);
         let Some(connection) = self.connections.get_mut(id.slot) else { return };
-        if let Some(closing) = &mut connection.closing {
-            closing.until = connection.due;
-        }
         match connection.send_last(words.into(), is_abrupt, &mut self.pen) {
             Ok(()) => self.finish_if_flushed(id),
             Err(_) => self.lose(id, "connection_lost"),
@@ -100,7 +101,8 @@ impl Owner {
             Ok(false) => return,
             Err(_) => return self.lose(id, "connection_lost"),
         }
-        let Some(closing) = &connection.closing else { return };
+        let Some(closing) = &mut connection.closing else { return };
+        let was_flushed = std::mem::replace(&mut closing.is_flushed, true);
         // What does not come by a socket of its own cannot be read out.
         let is_over = closing.is_peer_done || !connection.wire.is_socket();
         let is_last = is_over || closing.is_deaf || matches!(connection.protocol, Protocol::Body(_));
@@ -109,6 +111,8 @@ impl Owner {
         }
         if is_over {
             self.lose(id, "closed");
+        } else if !was_flushed {
+            self.wake_after(id, self.around.timings.close);
         }
     }
 
@@ -121,6 +125,7 @@ impl Owner {
         let mut connection = self.connections.remove(id.slot);
         if let Some(reservation) = &connection.reservation {
             self.reserved.remove(&reservation.token);
+            self.unopened -= usize::from(!reservation.is_taken);
         }
         if connection.closing.is_none() {
             tracing::debug!(protocol = connection.protocol.label(), reason, "a connection ended");
@@ -176,18 +181,23 @@ impl Owner {
             connection.next_look = self.deadlines.ask(id, connection.due);
             return;
         }
+        let silent = self.tick * u32::try_from(now - connection.last_write).unwrap_or(u32::MAX);
         if let Some(closing) = &connection.closing {
-            debug_assert!(now >= closing.until, "`due` is never before the end of patience");
-            return self.lose(id, "closed");
+            if closing.is_flushed {
+                return self.lose(id, "closed");
+            }
+            if let Some(rest) = closing.patience.checked_sub(silent).filter(|rest| !rest.is_zero()) {
+                return self.wake_after(id, rest);
+            }
+            tracing::debug!("a connection was cut before its client took its last bytes");
+            return self.lose(id, "stalled");
         }
-        let last_write = connection.last_write;
         match &connection.protocol {
             Protocol::Body(_) if matches!(connection.wire, Wire::Reserved) => {
                 self.lose(id, "never_opened");
             }
             Protocol::Body(body) => {
                 let body = *body;
-                let silent = self.tick * u32::try_from(now - last_write).unwrap_or(u32::MAX);
                 self.beat(id, body, silent);
             }
             Protocol::WebSocket(web_socket) => match web_socket.phase {

@@ -12,30 +12,46 @@ use std::io::ErrorKind;
 /// Reads of one connection before the others get their turn: 1 MiB.
 const READS_MAX: usize = 16;
 
+/// Messages of one connection before they do. Each may cost an answer and so a system call: a megabyte of pings would
+/// hold up the shard for a tenth of a second.
+const MESSAGES_MAX: usize = 128;
+
 impl Owner {
     pub(super) fn read(&mut self, id: ConnectionId) {
         let mut buffer = std::mem::take(&mut self.reading);
+        let has_more = self.read_some(id, &mut buffer);
+        self.reading = buffer;
+        if has_more {
+            self.unfinished.push(id);
+        }
+    }
+
+    /// A turn of one connection; whether there may be more.
+    fn read_some(&mut self, id: ConnectionId, buffer: &mut [u8]) -> bool {
         for _ in 0..READS_MAX {
             // Readiness comes once per change, so a paused connection is read again when it is resumed.
             let Some(connection) = self.find(id).filter(|connection| !connection.is_paused) else {
-                self.reading = buffer;
-                return;
+                return false;
             };
-            match connection.wire.read(&mut buffer) {
-                Ok(0) => self.lose(id, "client_gone"),
-                Ok(read) => self.received(id, &mut buffer[..read]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.reading = buffer;
-                    return;
+            if !connection.incoming.is_empty() {
+                let mut waiting = std::mem::take(&mut connection.incoming);
+                self.received(id, &mut waiting);
+            } else {
+                match connection.wire.read(buffer) {
+                    Ok(0) => self.lose(id, "client_gone"),
+                    Ok(read) => self.received(id, &mut buffer[..read]),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                    Err(_) => self.lose(id, "connection_lost"),
                 }
-                Err(_) => self.lose(id, "connection_lost"),
+            }
+            if self.find(id).is_some_and(|connection| !connection.incoming.is_empty()) {
+                return true;
             }
         }
-        self.reading = buffer;
-        self.unfinished.push(id);
+        true
     }
 
-    /// Takes in bytes; what comes behind the message that paused the connection is kept.
+    /// Takes in bytes; what comes behind the last message of a turn, or the one that paused the connection, is kept.
     pub(super) fn received(&mut self, id: ConnectionId, bytes: &mut [u8]) {
         let Some(connection) = self.find(id) else { return };
         let Protocol::WebSocket(web_socket) = &mut connection.protocol else { return };
@@ -50,16 +66,14 @@ impl Owner {
     pub(super) fn resume(&mut self, id: ConnectionId) {
         let Some(connection) = self.find(id) else { return };
         connection.is_paused = false;
-        let mut waiting = std::mem::take(&mut connection.incoming);
-        self.received(id, &mut waiting);
         self.unfinished.push(id);
     }
 
-    /// Acts on every whole message; returns how many bytes were taken in, all but for a pause.
+    /// Acts on whole messages; returns how many bytes were taken in, all but for a pause or a turn's end.
     fn consume(&mut self, id: ConnectionId, bytes: &mut [u8]) -> usize {
         let limits = self.around.limits.clone();
-        let mut at = 0;
-        while at < bytes.len() {
+        let (mut at, mut messages) = (0, 0);
+        while at < bytes.len() && messages < MESSAGES_MAX {
             let Some(connection) = self.find(id) else { return bytes.len() };
             if connection.is_paused {
                 return at;
@@ -76,6 +90,7 @@ impl Owner {
                 Ok((used, message)) => {
                     at += used;
                     if let Some(message) = message {
+                        messages += 1;
                         self.react(id, message);
                     }
                 }

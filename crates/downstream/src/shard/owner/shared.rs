@@ -21,7 +21,7 @@ fn tell<T>(answer: Answer<T>, outcome: Result<T, Refused>) {
 impl Owner {
     pub(super) fn order(&mut self, order: Order) {
         match order {
-            Order::Reserve { token, seat } => self.reserve(token, seat),
+            Order::Reserve { token, seat, answer } => tell(answer, self.reserve(token, seat)),
             Order::Open { token, answer } => tell(answer, self.claim(&token)),
             Order::Start { token, client_id, call, answer } => {
                 let id = self.stream_for(&token, &client_id);
@@ -40,18 +40,24 @@ impl Owner {
         }
     }
 
-    fn reserve(&mut self, token: Box<str>, seat: Arc<Seat>) {
+    fn reserve(&mut self, token: Box<str>, seat: Arc<Seat>) -> Result<(), Refused> {
         if self.draining.is_some() {
-            return;
+            return Err(Refused::Draining);
+        }
+        if self.unopened >= self.around.limits.reserved_streams_max.div_ceil(self.around.shards) {
+            self.around.metrics.refusals.add(&["reserved_streams"], 1);
+            return Err(Refused::TooManyReserved);
         }
         // In chunks only once it is opened: before, nobody knows by which version of HTTP that will be.
         let protocol = Protocol::Body(Body { form: Form::SharedEventStream, is_chunked: false });
-        let Some(id) = self.insert(Wire::Reserved, protocol, seat) else { return };
+        let id = self.insert(Wire::Reserved, protocol, seat).ok_or(Refused::Unknown)?;
+        self.unopened += 1;
         self.reserved.insert(token.clone(), id);
         if let Some(connection) = self.find(id) {
             connection.reservation = Some(Box::new(Reservation { token, is_taken: false }));
         }
         self.wake_after(id, self.around.timings.reservation);
+        Ok(())
     }
 
     fn claim(&mut self, token: &str) -> Result<ConnectionId, Refused> {
@@ -60,7 +66,10 @@ impl Owner {
         let reservation = connection.reservation.as_mut().ok_or(Refused::Unknown)?;
         match std::mem::replace(&mut reservation.is_taken, true) {
             true => Err(Refused::Taken),
-            false => Ok(id),
+            false => {
+                self.unopened -= 1;
+                Ok(id)
+            }
         }
     }
 
