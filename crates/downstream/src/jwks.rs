@@ -1,7 +1,9 @@
 //! The keys of an issuer: a shared secret, a fixed JWKS document, or one fetched by URL and kept.
-//! Owns the cache: one fetch at a time, not more often than the cool-down, old keys kept when a fetch fails.
+//! Owns the cache: one fetch at a time, not more often than the cool-down, old keys kept when a fetch fails. Nobody whose
+//! key is there waits for a fetch, or a stranger's token could hold everyone up.
 //! Never takes a key, or a place to fetch one from, out of a token.
 
+use arc_swap::ArcSwapOption;
 use futures::future::BoxFuture;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
@@ -16,6 +18,9 @@ const COOL_DOWN: Duration = Duration::from_secs(30);
 
 /// Keys older than this are fetched anew, so that a withdrawn one stops working.
 const AGE_MAX: Duration = Duration::from_secs(600);
+
+/// While that goes on they still hold for others, but not for longer than this: they may have been withdrawn long ago.
+const AGE_MAX_MEANWHILE: Duration = AGE_MAX.saturating_mul(2);
 
 /// A fetch that takes longer has failed; callers wait for it.
 const FETCH_PATIENCE: Duration = Duration::from_secs(10);
@@ -52,9 +57,12 @@ impl Keys {
             }
             KeySource::Secret(secret) => Ok(Keys::Secret(DecodingKey::from_secret(&secret))),
             KeySource::Jwks(text) => KeySet::parse(&text).map(Keys::Fixed),
-            KeySource::Url { url, fetch } => {
-                Ok(Keys::Fetched(FetchedKeys { url, fetch, cache: Mutex::default() }))
-            }
+            KeySource::Url { url, fetch } => Ok(Keys::Fetched(FetchedKeys {
+                url,
+                fetch,
+                known: ArcSwapOption::empty(),
+                tried: Mutex::default(),
+            })),
         }
     }
 }
@@ -127,45 +135,52 @@ fn signing_algorithm(named: KeyAlgorithm) -> Option<Algorithm> {
 pub(crate) struct FetchedKeys {
     url: String,
     fetch: FetchJwks,
-    /// Held across a fetch: callers that come meanwhile wait for that one instead of starting another.
-    cache: Mutex<Cache>,
+    known: ArcSwapOption<Known>,
+    /// When a fetch last began. Held across it: callers that need it wait for that one instead of starting another.
+    tried: Mutex<Option<Instant>>,
 }
 
-#[derive(Default)]
-struct Cache {
-    keys: Option<Arc<KeySet>>,
-    fetched: Option<Instant>,
-    tried: Option<Instant>,
+struct Known {
+    keys: Arc<KeySet>,
+    fetched: Instant,
 }
 
 impl FetchedKeys {
     /// The keys as they are known, fetched if never yet or too long ago; `None` = they cannot be had.
     pub(crate) async fn current(&self) -> Option<Arc<KeySet>> {
-        let mut cache = self.cache.lock().await;
-        if cache.fetched.is_none_or(|at| at.elapsed() >= AGE_MAX) {
-            self.refresh(&mut cache).await;
+        let age = self.known.load().as_ref().map(|known| known.fetched.elapsed());
+        let tried = match age {
+            Some(age) if age < AGE_MAX => None,
+            Some(age) if age < AGE_MAX_MEANWHILE => self.tried.try_lock().ok(),
+            _ => Some(self.tried.lock().await),
+        };
+        if let Some(mut tried) = tried {
+            self.refresh(&mut tried).await;
         }
-        cache.keys.clone()
+        self.keys()
     }
 
     /// The keys after another look, for a token whose key is not among them.
     pub(crate) async fn refreshed(&self) -> Option<Arc<KeySet>> {
-        let mut cache = self.cache.lock().await;
-        self.refresh(&mut cache).await;
-        cache.keys.clone()
+        self.refresh(&mut *self.tried.lock().await).await;
+        self.keys()
     }
 
-    async fn refresh(&self, cache: &mut Cache) {
-        if cache.tried.is_some_and(|at| at.elapsed() < COOL_DOWN) {
+    fn keys(&self) -> Option<Arc<KeySet>> {
+        self.known.load().as_ref().map(|known| known.keys.clone())
+    }
+
+    async fn refresh(&self, tried: &mut Option<Instant>) {
+        if tried.is_some_and(|at| at.elapsed() < COOL_DOWN) {
             return;
         }
-        cache.tried = Some(Instant::now());
+        *tried = Some(Instant::now());
         let fetch = tokio::time::timeout(FETCH_PATIENCE, (self.fetch)(self.url.clone()));
         let fetched = fetch.await.unwrap_or_else(|_| Err(format!("no answer within {FETCH_PATIENCE:?}")));
         match fetched.and_then(|text| KeySet::parse(&text)) {
             Ok(keys) => {
-                cache.keys = Some(Arc::new(keys));
-                cache.fetched = Some(Instant::now());
+                let known = Known { keys: Arc::new(keys), fetched: Instant::now() };
+                self.known.store(Some(Arc::new(known)));
             }
             // Old keys stay: an issuer that is away for a while must not lock everybody out.
             Err(reason) => {

@@ -4,15 +4,17 @@
 use super::*;
 use crate::auth::tests::{issuer, jwks, token};
 use crate::auth::{AuthFailure, AuthOptions, Authenticator};
+use futures::FutureExt;
 use serde_json::{Value, json};
 use std::sync::Mutex as SyncMutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// An issuer whose answers the test writes.
 #[derive(Default)]
 struct Script {
     answer: SyncMutex<Option<String>>,
     fetches: AtomicUsize,
+    hangs: AtomicBool,
 }
 
 impl Script {
@@ -26,7 +28,13 @@ impl Script {
             assert_eq!(url, "https://issuer/jwks");
             script.fetches.fetch_add(1, Ordering::SeqCst);
             let answer = script.answer.lock().unwrap().clone();
-            Box::pin(async move { answer.ok_or_else(|| "the issuer is away".to_owned()) })
+            let hangs = script.hangs.load(Ordering::SeqCst);
+            Box::pin(async move {
+                if hangs {
+                    std::future::pending::<()>().await;
+                }
+                answer.ok_or_else(|| "the issuer is away".to_owned())
+            })
         });
         let issuers = vec![issuer(KeySource::Url { url: "https://issuer/jwks".into(), fetch })];
         Authenticator::new(AuthOptions { issuers, ..AuthOptions::default() }).unwrap()
@@ -87,6 +95,22 @@ async fn an_issuer_that_never_answers_is_given_up() {
     let issuers = vec![issuer(KeySource::Url { url: "https://issuer/jwks".into(), fetch })];
     let subject = Authenticator::new(AuthOptions { issuers, ..AuthOptions::default() }).unwrap();
     assert_eq!(verdict(&subject, "a", 1).await, Err(AuthFailure::KeysUnavailable));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_s_key_is_known_never_waits_for_a_fetch_that_another_needs() {
+    for (age, kid) in [(COOL_DOWN, "unknown"), (AGE_MAX, "a")] {
+        let script = Arc::new(Script::default());
+        let subject = script.authenticator();
+        script.answer(Some(jwks(&[("a", 1)])));
+        assert_eq!(verdict(&subject, "a", 1).await, Ok(()));
+        tokio::time::advance(age).await;
+        script.hangs.store(true, Ordering::SeqCst);
+        let mut asking = std::pin::pin!(verdict(&subject, kid, 1));
+        assert!(futures::poll!(&mut asking).is_pending(), "it waits for the issuer");
+        assert_eq!(script.fetches(), 2);
+        assert_eq!(verdict(&subject, "a", 1).now_or_never(), Some(Ok(())), "{kid}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,6 +59,14 @@ impl Protocol {
         }
     }
 
+    /// Whether the connection ends with its one operation.
+    pub(super) fn is_of_one(&self) -> bool {
+        match self {
+            Protocol::WebSocket(_) => false,
+            Protocol::Body(body) => body.form.is_of_one(),
+        }
+    }
+
     /// The bytes before each payload of an operation.
     pub(super) fn lead(&self, client_id: &str) -> Arc<[u8]> {
         match self {

@@ -181,3 +181,35 @@ fn streams_that_are_reserved_and_not_opened_leave_room_for_all_else() {
     assert_eq!(reserve().0, 201);
     assert_eq!(reserve().0, 503);
 }
+
+#[test]
+fn a_reserved_stream_that_holds_too_much_before_it_is_opened_says_so_and_ends_whole() {
+    let limits = Limits { outbox_frames_max: 2, ..Limits::default() };
+    let world = World::with(limits, Options { timings: patient(), shards: 1, ..Options::default() });
+    let (_, _, token) =
+        exchange(world.address, "PUT /graphql HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
+    // One the connection has taken already, two wait, and the fourth does not fit.
+    for n in 0..4 {
+        let body = json!({ "query": "query", "extensions": { "operationId": n.to_string() } }).to_string();
+        let request = format!("POST /graphql?token={token} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n");
+        let (status, _, answer) = exchange(
+            world.address,
+            &format!(
+                "{request}content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            ),
+        );
+        assert_eq!(status, 202, "{answer}");
+    }
+    let is_closed = || world.metrics().contains("closes_total{reason=\"slow_consumer\"} 1");
+    let looks = (0..10_000).take_while(|_| !is_closed());
+    looks.for_each(|_| std::thread::sleep(Duration::from_millis(1)));
+    let mut client = Client::send_to(
+        world.address,
+        format!("GET /graphql?token={token} HTTP/1.1\r\nhost: h\r\naccept: text/event-stream\r\n\r\n"),
+    );
+    let stream = client.rest();
+    assert!(stream.contains("SUBSCRIPTION_LAGGED"), "{stream}");
+    assert!(stream.ends_with("\r\n0\r\n\r\n"), "{stream}");
+    assert!(world.metrics().contains("{protocol=\"sse-single\",reason=\"slow_consumer\"} 1"));
+}

@@ -10,6 +10,7 @@ use crate::shard::protocol::{Body, Protocol, lagged, text};
 use crate::shard::{ConnectionId, Wire};
 use crate::websocket::Phase;
 use bytes::Bytes;
+use engine::outbox::MemberId;
 use std::time::Duration;
 
 /// Pings without an answer after which a client is dead.
@@ -74,21 +75,33 @@ impl Owner {
         self.finish_if_flushed(id);
     }
 
-    /// Sends the last frame of an operation. A body of one ends with it, in the same write: between two, a client that
-    /// has what it wanted may have let go, and take the end for a loss.
-    pub(super) fn send_end(&mut self, id: ConnectionId, frame: Bytes, label: &'static str) {
-        let Some(connection) = self.find(id) else { return };
-        let is_over = match connection.protocol {
-            Protocol::Body(body) => body.form.is_of_one(),
-            Protocol::WebSocket(_) => false,
-        };
-        let close = Close::new(1000, "", label);
-        if is_over && !connection.has_backlog() {
-            return self.close_after(id, frame.into(), close, false);
+    /// Ends an operation with its last frame; where that does not fit, it ends with its connection. A body of one ends
+    /// with it, in the same write: between two, a client that has what it wanted may have let go, and take the end for
+    /// a loss.
+    pub(super) fn conclude(
+        &mut self,
+        member: MemberId,
+        label: &'static str,
+        frame: impl FnOnce(&Protocol, &Entry) -> Bytes,
+    ) {
+        let Some(entry) = self.members.find(member) else { return };
+        let id = entry.connection;
+        let found = self.connections.get_mut(id.slot).filter(|connection| connection.id == id);
+        let Some(connection) = found else { return };
+        let frame = frame(&connection.protocol, entry);
+        let is_over = connection.protocol.is_of_one();
+        let is_alone = is_over && !connection.has_backlog();
+        if !is_alone && let Err(trouble) = connection.send(frame.clone(), &mut self.pen) {
+            return self.meet(id, &trouble);
         }
-        self.send(id, frame);
+        connection.operations.remove(&entry.client_id);
+        let label_of_protocol = connection.protocol.label();
+        if let Some(entry) = self.members.remove(member) {
+            self.note_end(label_of_protocol, &entry.client_id, label);
+        }
         if is_over {
-            self.close(id, close, false);
+            let words = if is_alone { frame.into() } else { Vec::new() };
+            self.close_after(id, words, Close::new(1000, "", label), false);
         }
     }
 
@@ -125,7 +138,7 @@ impl Owner {
         let mut connection = self.connections.remove(id.slot);
         if let Some(reservation) = &connection.reservation {
             self.reserved.remove(&reservation.token);
-            self.unopened -= usize::from(!reservation.is_taken);
+            self.unopened -= usize::from(matches!(connection.wire, Wire::Reserved));
         }
         if connection.closing.is_none() {
             tracing::debug!(protocol = connection.protocol.label(), reason, "a connection ended");
@@ -139,17 +152,17 @@ impl Owner {
     /// Frees the connection's operations; dropping a joined one leaves its trigger.
     fn release(&mut self, id: ConnectionId, reason: &'static str) {
         let Some(connection) = self.find(id) else { return };
+        let protocol = connection.protocol.label();
         for member in std::mem::take(&mut connection.operations).into_values() {
             if let Some(entry) = self.members.remove(member) {
-                self.note_end(&entry, reason);
+                self.note_end(protocol, &entry.client_id, reason);
             }
         }
     }
 
     /// Every end of an operation comes by here, once.
-    pub(super) fn note_end(&mut self, entry: &Entry, reason: &'static str) {
-        let protocol = self.find(entry.connection).map_or("gone", |connection| connection.protocol.label());
-        tracing::debug!(protocol, reason, id = &*entry.client_id, "a stream ended");
+    pub(super) fn note_end(&mut self, protocol: &'static str, client_id: &str, reason: &'static str) {
+        tracing::debug!(protocol, reason, id = client_id, "a stream ended");
         self.around.metrics.streams_ended.add(&[protocol, reason], 1);
     }
 

@@ -8,7 +8,6 @@ use crate::frame::Close;
 use crate::shard::protocol::{Protocol, text};
 use crate::shard::{ConnectionId, Turn, Work};
 use crate::websocket::Phase;
-use bytes::Bytes;
 use engine::Identity;
 use engine::outbox::{End, Member, MemberId};
 use futures::FutureExt;
@@ -99,8 +98,15 @@ impl Owner {
                 connection.operations.len()
             );
             let end = End::Errors(vec![GraphqlError::new(Code::TooManySubscriptions, text)]);
-            let refusal = connection.protocol.end(client_id, &end);
-            return self.send_end(id, refusal, "refused");
+            let (refusal, is_of_one) =
+                (connection.protocol.end(client_id, &end), connection.protocol.is_of_one());
+            let protocol = connection.protocol.label();
+            self.note_end(protocol, client_id, "error");
+            self.send(id, refusal);
+            if is_of_one {
+                self.close(id, Close::new(1000, "", "error"), false);
+            }
+            return;
         };
         connection.operations.insert(client_id.into(), member);
         connection.inflight += 1;
@@ -147,47 +153,27 @@ impl Owner {
                     entry.joined = Some(joined);
                 }
             }
-            Outcome::Refused(errors) => self.respond(member, "error", |protocol, client_id, lead| {
-                protocol.refusal(client_id, lead, errors)
+            Outcome::Refused(errors) => self.conclude(member, "error", |protocol, entry| {
+                protocol.refusal(&entry.client_id, &entry.lead, errors)
             }),
-            Outcome::Response(response) => self.respond(member, "complete", |protocol, client_id, lead| {
-                protocol.response(client_id, lead, &response)
+            Outcome::Response(response) => self.conclude(member, "complete", |protocol, entry| {
+                protocol.response(&entry.client_id, &entry.lead, &response)
             }),
         }
     }
 
-    /// All that an operation is told that has no events, and so its end.
-    fn respond(
-        &mut self,
-        member: MemberId,
-        label: &'static str,
-        frames: impl FnOnce(&Protocol, &str, &[u8]) -> Bytes,
-    ) {
-        let Some(entry) = self.members.remove(member) else { return };
-        self.note_end(&entry, label);
-        let Some(connection) = self.find(entry.connection) else { return };
-        connection.operations.remove(&entry.client_id);
-        let frames = frames(&connection.protocol, &entry.client_id, &entry.lead);
-        self.send_end(entry.connection, frames, label);
-    }
-
     /// The engine ended an operation: its terminal frame goes out behind what waits.
     pub(super) fn end(&mut self, member: MemberId, end: &End) {
-        let Some(entry) = self.members.remove(member) else { return };
         let label = match end {
             End::Complete => "complete",
             End::Errors(_) => "error",
             End::Drain => "drain",
         };
-        self.note_end(&entry, label);
         let completes = self.draining.as_ref().is_none_or(|draining| draining.completes_event_streams);
-        let Some(connection) = self.find(entry.connection) else { return };
-        connection.operations.remove(&entry.client_id);
-        let frame = match end {
-            End::Drain => connection.protocol.drain(&entry.client_id, completes),
-            End::Complete | End::Errors(_) => connection.protocol.end(&entry.client_id, end),
-        };
-        self.send_end(entry.connection, frame, label);
+        self.conclude(member, label, |protocol, entry| match end {
+            End::Drain => protocol.drain(&entry.client_id, completes),
+            End::Complete | End::Errors(_) => protocol.end(&entry.client_id, end),
+        });
     }
 
     /// The client ended an operation; an unknown id is one that crossed with our own end of it. Where its protocol has
@@ -196,8 +182,9 @@ impl Owner {
         let Some(connection) = self.find(id) else { return };
         let Some(member) = connection.operations.remove(client_id) else { return };
         connection.forget(member);
-        if let Some(entry) = self.members.remove(member) {
-            self.note_end(&entry, "client_left");
+        let protocol = connection.protocol.label();
+        if self.members.remove(member).is_some() {
+            self.note_end(protocol, client_id, "client_left");
         }
         if let Some(reply) = reply {
             self.send(id, text(&reply));

@@ -3,6 +3,7 @@
 
 use super::Owner;
 use crate::form::Form;
+use crate::frame::Close;
 use crate::seat::Seat;
 use crate::shard::Work;
 use crate::shard::connection::{Connection, Reservation};
@@ -22,7 +23,13 @@ impl Owner {
     pub(super) fn order(&mut self, order: Order) {
         match order {
             Order::Reserve { token, seat, answer } => tell(answer, self.reserve(token, seat)),
-            Order::Open { token, answer } => tell(answer, self.claim(&token)),
+            Order::Open { token, answer } => {
+                let claimed = self.claim(&token);
+                let id = claimed.ok();
+                if answer.send(claimed).is_err() {
+                    self.unclaim(id);
+                }
+            }
             Order::Start { token, client_id, call, answer } => {
                 let id = self.stream_for(&token, &client_id);
                 tell(answer, id.map(|_| ()));
@@ -66,10 +73,14 @@ impl Owner {
         let reservation = connection.reservation.as_mut().ok_or(Refused::Unknown)?;
         match std::mem::replace(&mut reservation.is_taken, true) {
             true => Err(Refused::Taken),
-            false => {
-                self.unopened -= 1;
-                Ok(id)
-            }
+            false => Ok(id),
+        }
+    }
+
+    /// Whoever claimed it has gone before it was told so.
+    fn unclaim(&mut self, id: Option<ConnectionId>) {
+        if let Some(reservation) = id.and_then(|id| self.find(id)?.reservation.as_mut()) {
+            reservation.is_taken = false;
         }
     }
 
@@ -104,14 +115,26 @@ impl Owner {
             return self.lose(id, "connection_lost");
         }
         let body = Body { form: Form::SharedEventStream, is_chunked };
+        self.unopened -= 1;
         match connection.open(wire, head, body, &mut self.pen) {
             Err(trouble) => self.meet(id, &trouble),
             Ok(()) => {
                 Connection::on_change(self.connections.get(id.slot), &self.mailbox);
-                self.wake_after(id, self.around.timings.heartbeat);
                 // What it sent behind its request may wait under TLS already.
                 self.unfinished.push(id);
+                self.opened(id);
             }
         }
+    }
+
+    /// It goes on, or has its end behind it already: more results came than may wait.
+    fn opened(&mut self, id: ConnectionId) {
+        let Some(connection) = self.find(id) else { return };
+        if connection.closing.is_none() {
+            return self.wake_after(id, self.around.timings.heartbeat);
+        }
+        let end = connection.protocol.close(&Close::new(1000, "", "opened"));
+        self.send(id, end);
+        self.flush(id);
     }
 }
