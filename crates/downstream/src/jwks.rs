@@ -1,6 +1,6 @@
 //! The keys of an issuer: a shared secret, a fixed JWKS document, or one fetched by URL and kept.
-//! Owns the cache: one fetch at a time, not more often than the cool-down, old keys kept when a fetch fails. Nobody whose
-//! key is there waits for a fetch, or a stranger's token could hold everyone up.
+//! Owns the cache: one fetch at a time, not more often than the cool-down, old keys kept when a fetch fails. Nobody
+//! whose key is there waits for a fetch, or a stranger's token could hold everyone up.
 //! Never takes a key, or a place to fetch one from, out of a token.
 
 use arc_swap::ArcSwapOption;

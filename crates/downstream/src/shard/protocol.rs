@@ -199,7 +199,8 @@ impl Body {
 
 /// The last words of a stream whose client does not read fast enough.
 pub(super) fn lagged(unsent: u64) -> GraphqlError {
-    let text = format!("the client reads too slowly: {unsent} events were not sent; subscribe again");
+    let lost = if unsent == 0 { "the rest was".to_owned() } else { format!("{unsent} events were") };
+    let text = format!("the client reads too slowly: {lost} not sent; subscribe again");
     let mut error = GraphqlError::new(Code::SubscriptionLagged, text);
     error.extensions.insert("skipped".to_owned(), unsent.into());
     error

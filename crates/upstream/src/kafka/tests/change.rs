@@ -6,7 +6,7 @@ use server::shared;
 
 #[tokio::test]
 async fn a_partition_added_later_is_read_from_its_beginning() {
-    let Some(server) = shared("added") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     writer.create("added", 1).await;
     let slow = Options { metadata_interval: PATIENCE * 10, ..options(server) };
@@ -32,7 +32,7 @@ async fn a_partition_added_later_is_read_from_its_beginning() {
 
 #[tokio::test]
 async fn a_topic_created_later_is_read_from_its_beginning_and_never_by_subscribing() {
-    let Some(server) = shared("later") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     writer.create("later.a", 1).await;
     let broker = connect(options(server)).await;
@@ -54,7 +54,7 @@ async fn a_topic_created_later_is_read_from_its_beginning_and_never_by_subscribi
 
 #[tokio::test]
 async fn records_that_retention_took_first_are_told_as_lost() {
-    let Some(server) = shared("retention") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     writer.create("retention", 1).await;
     let broker = connect(Options { source_messages_max: 1, ..options(server) }).await;
@@ -80,7 +80,7 @@ async fn records_that_retention_took_first_are_told_as_lost() {
 
 #[tokio::test]
 async fn a_topic_made_anew_is_read_from_its_beginning() {
-    let Some(server) = shared("anew") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     writer.create("anew", 1).await;
     let broker = connect(options(server)).await;
@@ -97,7 +97,7 @@ async fn a_topic_made_anew_is_read_from_its_beginning() {
 
 #[tokio::test]
 async fn a_log_that_was_cut_is_not_read_again_from_its_beginning() {
-    let Some(server) = shared("cut") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     writer.create("cut", 1).await;
     let proxy = Proxy::start(server).await;

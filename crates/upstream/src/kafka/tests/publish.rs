@@ -6,7 +6,7 @@ use server::shared;
 
 #[tokio::test]
 async fn a_key_goes_to_the_partition_that_every_client_gives_it() {
-    let Some(server) = shared("keys") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     writer.create("keys", 3).await;
     let metrics = Metrics::default();
@@ -37,7 +37,7 @@ async fn a_key_goes_to_the_partition_that_every_client_gives_it() {
 
 #[tokio::test]
 async fn headers_go_along_and_records_without_a_key_take_turns() {
-    let Some(server) = shared("headers") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     writer.create("headers", 3).await;
     let broker = connect(options(server)).await;
@@ -63,7 +63,7 @@ async fn headers_go_along_and_records_without_a_key_take_turns() {
 
 #[tokio::test]
 async fn what_the_broker_does_not_take_is_refused_with_its_reason() {
-    let Some(server) = shared("refused") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     writer.create("refused", 1).await;
     let broker = connect(options(server)).await;
@@ -91,7 +91,7 @@ async fn what_the_broker_does_not_take_is_refused_with_its_reason() {
 
 #[tokio::test]
 async fn a_leader_that_falls_silent_is_dialled_anew() {
-    let Some(server) = shared("silent") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     writer.create("silent", 1).await;
     let proxy = Proxy::start(server).await;

@@ -8,7 +8,7 @@ use server::shared;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_burst_over_three_partitions_arrives_whole_and_in_order() {
     const COUNT: usize = 2_000;
-    let Some(server) = shared("burst") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     writer.create("burst", 3).await;
     let metrics = Metrics::default();
@@ -32,7 +32,7 @@ async fn a_burst_over_three_partitions_arrives_whole_and_in_order() {
 
 #[tokio::test]
 async fn nothing_is_missed_between_subscribing_and_reading() {
-    let Some(server) = shared("missed") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     let broker = connect(options(server)).await;
     for n in 0..15 {
@@ -47,7 +47,7 @@ async fn nothing_is_missed_between_subscribing_and_reading() {
 
 #[tokio::test]
 async fn a_source_begins_where_it_is_told_to() {
-    let Some(server) = shared("start") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     writer.create("start", 1).await;
     writer.write("start", 0, &numbers(0..10)).await;
@@ -82,7 +82,7 @@ async fn a_source_begins_where_it_is_told_to() {
 
 #[tokio::test]
 async fn several_topics_are_one_source_with_a_partition_number_for_each_line() {
-    let Some(server) = shared("topics") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     writer.create("topics.a", 1).await;
     writer.create("topics.b", 2).await;
@@ -101,7 +101,7 @@ async fn several_topics_are_one_source_with_a_partition_number_for_each_line() {
 #[tokio::test]
 async fn a_slow_reader_with_little_room_loses_nothing() {
     const COUNT: usize = 600;
-    let Some(server) = shared("slow") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     writer.create("slow", 2).await;
     let broker = connect(Options { source_messages_max: 3, source_bytes_max: 200, ..options(server) }).await;
@@ -124,7 +124,7 @@ async fn a_slow_reader_with_little_room_loses_nothing() {
 
 #[tokio::test]
 async fn what_producers_compressed_is_read() {
-    let Some(server) = shared("compressed") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     let broker = connect(options(server)).await;
     for codec in ["gzip", "lz4", "snappy", "zstd"] {
@@ -140,7 +140,7 @@ async fn what_producers_compressed_is_read() {
 
 #[tokio::test]
 async fn markers_of_transactions_are_no_events_and_no_losses() {
-    let Some(server) = shared("transactions") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     writer.create("transactions", 1).await;
     // Short reads come back empty while a transaction is open, with its records there and not to be seen yet.
@@ -164,7 +164,7 @@ async fn markers_of_transactions_are_no_events_and_no_losses() {
 
 #[tokio::test]
 async fn a_transaction_that_is_settled_between_two_looks_loses_nothing() {
-    let Some(server) = shared("looks") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     writer.create("looks", 1).await;
     let proxy = Proxy::start(server).await;
@@ -197,7 +197,7 @@ async fn a_transaction_that_is_settled_between_two_looks_loses_nothing() {
 
 #[tokio::test]
 async fn a_record_that_cannot_be_read_is_counted_and_the_next_ones_come() {
-    let Some(server) = shared("unreadable") else { return };
+    let server = shared();
     let writer = Writer::connect(server).await;
     writer.create("unreadable", 1).await;
     let broker = connect(options(server)).await;

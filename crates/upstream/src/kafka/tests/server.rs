@@ -40,33 +40,22 @@ pub(super) enum Listener {
     Controller,
 }
 
-/// The broker that most tests share: one takes seconds to start. `None` when the tests were given no jars.
-pub(super) fn shared(test: &str) -> Option<&'static Server> {
-    static SHARED: OnceLock<Option<Server>> = OnceLock::new();
-    let server = SHARED.get_or_init(Server::start);
-    if server.is_none() {
-        skipped(test);
-    }
-    server.as_ref()
+/// The broker that most tests share: one takes seconds to start.
+pub(super) fn shared() -> &'static Server {
+    static SHARED: OnceLock<Server> = OnceLock::new();
+    SHARED.get_or_init(Server::start)
 }
 
 /// One of the test's own.
-pub(super) fn private(test: &str) -> Option<Server> {
-    Server::start().or_else(|| {
-        skipped(test);
-        None
-    })
-}
-
-fn skipped(test: &str) {
-    // Not `eprintln!`: the test runner would swallow it, and a skipped test would look like a passed one.
-    writeln!(std::io::stderr(), "SKIPPED kafka test `{test}`: {VARIABLE} does not name a folder of jars")
-        .expect("stderr is open");
+pub(super) fn private() -> Server {
+    Server::start()
 }
 
 impl Server {
-    fn start() -> Option<Server> {
-        let jars = PathBuf::from(std::env::var_os(VARIABLE)?);
+    fn start() -> Server {
+        let Some(jars) = std::env::var_os(VARIABLE).map(PathBuf::from) else {
+            panic!("{VARIABLE} does not name a folder of jars; `scripts/test` installs them and sets it");
+        };
         let ports = [free_port(), free_port(), free_port(), free_port(), free_port()];
         let folder = std::env::temp_dir().join(format!("tidegate-kafka-{}-{}", std::process::id(), ports[0]));
         std::fs::create_dir_all(&folder).expect("makes a folder");
@@ -75,7 +64,7 @@ impl Server {
         std::fs::write(server.path("server.properties"), server.properties()).expect("writes the settings");
         server.format();
         server.start_again();
-        Some(server)
+        server
     }
 
     /// Returns once it takes requests.

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn what_was_published_while_nobody_read_is_resumed() {
-    let Some(orders) = Orders::start("resume").await else { return };
+    let orders = Orders::start().await;
     let subscribe = || at_orders(Some("router"), &["orders.a"]);
     for restarted in [false, true] {
         let mut broker = orders.broker().await;
@@ -30,7 +30,7 @@ async fn what_was_published_while_nobody_read_is_resumed() {
 #[tokio::test]
 async fn what_was_not_acknowledged_comes_again_in_order() {
     for retention in [Retention::Limits, Retention::Interest, Retention::WorkQueue] {
-        let Some(orders) = Orders::start("unacked").await else { return };
+        let orders = Orders::start().await;
         orders.jetstream.delete_stream("ORDERS").await.expect("deletes");
         orders.create(retention).await;
         // The only one that a work queue takes.
@@ -55,7 +55,7 @@ async fn what_was_not_acknowledged_comes_again_in_order() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_that_come_and_go_miss_nothing_and_see_nothing_acknowledged_twice() {
-    let Some(orders) = Orders::start("come and go").await else { return };
+    let orders = Orders::start().await;
     let broker = orders.broker().await;
     let subscribe = || at_orders(Some("router"), &["orders.a"]);
     let mut source = broker.subscribe(subscribe()).await.expect("subscribes");
@@ -93,7 +93,7 @@ async fn an_opening_that_fails_between_delete_and_create_loses_nothing() {
         )
     };
     let config = users("$JS.API.CONSUMER.CREATE.>");
-    let Some(server) = Server::start_streams("between", &config).await else { return };
+    let server = Server::start_streams(&config).await;
     let orders = Orders::with(server, "operator").await;
     let subscribe = || at_orders(Some("router"), &["orders.a"]);
     let crashed = connect(orders.options_as("operator")).await;
@@ -123,7 +123,7 @@ async fn an_opening_that_fails_between_delete_and_create_loses_nothing() {
 
 #[tokio::test]
 async fn each_router_gets_every_message() {
-    let Some(orders) = Orders::start("two routers").await else { return };
+    let orders = Orders::start().await;
     let mut sources = Vec::new();
     for instance in ["router-1:4000", "router-2:4000", "router-1:4001"] {
         let broker = connect(Options { instance: instance.into(), ..orders.options() }).await;
@@ -138,7 +138,7 @@ async fn each_router_gets_every_message() {
 
 #[tokio::test]
 async fn close_deletes_durable_consumers_or_keeps_them() {
-    let Some(orders) = Orders::start("close").await else { return };
+    let orders = Orders::start().await;
     for (delete_durables_on_close, left) in [(false, 2), (true, 0)] {
         let broker = connect(Options { delete_durables_on_close, ..orders.options() }).await;
         let mut sources = Vec::new();
@@ -153,7 +153,7 @@ async fn close_deletes_durable_consumers_or_keeps_them() {
 
 #[tokio::test]
 async fn a_consumer_is_made_as_the_schema_says() {
-    let Some(orders) = Orders::start("configuration").await else { return };
+    let orders = Orders::start().await;
     let broker = orders.broker().await;
     let mut subscribe = at_orders(Some("router"), &["orders.a"]);
     if let Feed::Stream(stream) = &mut subscribe.feed {

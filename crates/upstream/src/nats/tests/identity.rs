@@ -66,7 +66,7 @@ async fn a_denied_publish_leaves_the_sources_of_its_subject_alone() {
         { user: reader, password: p, permissions: { publish: { deny: "orders.1" } } }
         { user: writer, password: p }
     ] }"#;
-    let Some(server) = Server::start_with("denied publish", USERS).await else { return };
+    let server = Server::start_with(USERS).await;
     let connect_as = async |user: &str| {
         let url = server.url().replace("://", &format!("://{user}:p@"));
         connect(Options { urls: vec![url], ..options(&server) }).await
@@ -93,7 +93,7 @@ async fn sources_that_are_denied_all_at_once_all_end() {
             }} }} ] }}"#
         )
     };
-    let Some(server) = Server::start_with("denied at once", &users("nothing")).await else { return };
+    let server = Server::start_with(&users("nothing")).await;
     let url = server.url().replace("://", "://u:p@");
     let broker = connect(Options { urls: vec![url], ..options(&server) }).await;
     let mut kept = broker.subscribe(subscribe(&["kept"])).await.expect("subscribes");
@@ -118,7 +118,7 @@ async fn permissions_are_told_as_refusals() {
         } }
         { user: reader, password: secret, permissions: { publish: { deny: ">" }, subscribe: "ok" } }
     ] }"#;
-    let Some(server) = Server::start_with("permissions", USERS).await else { return };
+    let server = Server::start_with(USERS).await;
     let connect_as = async |user: &str| {
         let url = server.url().replace("://", &format!("://{user}@"));
         connect(Options { urls: vec![url], ..options(&server) }).await

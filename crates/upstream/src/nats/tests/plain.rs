@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_published_after_subscribe_returns_arrives() {
-    let Some(server) = Server::start("round trip").await else { return };
+    let server = Server::start().await;
     let broker = broker(&server).await;
     let other = async_nats::connect(server.url()).await.expect("connects");
     for n in 0..50 {
@@ -28,7 +28,7 @@ async fn what_is_published_after_subscribe_returns_arrives() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_burst_arrives_whole_and_in_order() {
     const COUNT: usize = 10_000;
-    let Some(server) = Server::start("burst").await else { return };
+    let server = Server::start().await;
     let broker = broker(&server).await;
     let mut source = broker.subscribe(subscribe(&["burst"])).await.expect("subscribes");
     let other = async_nats::connect(server.url()).await.expect("connects");
@@ -45,7 +45,7 @@ async fn a_burst_arrives_whole_and_in_order() {
 
 #[tokio::test]
 async fn overlapping_subjects_of_one_source_bring_each_event_once() {
-    let Some(server) = Server::start("overlap").await else { return };
+    let server = Server::start().await;
     let broker = broker(&server).await;
     let mut source = broker.subscribe(subscribe(&["a.*", "a.1", ">"])).await.expect("subscribes");
     for n in 0..20 {
@@ -64,7 +64,7 @@ async fn overlapping_subjects_of_one_source_bring_each_event_once() {
 
 #[tokio::test]
 async fn what_does_not_fit_is_counted_exactly() {
-    let Some(server) = Server::start("bounds").await else { return };
+    let server = Server::start().await;
     for (messages_max, bytes_max, kept) in [(10, 1 << 20, 10), (1_000, 55, 5)] {
         let options =
             Options { source_messages_max: messages_max, source_bytes_max: bytes_max, ..options(&server) };
@@ -93,7 +93,7 @@ async fn what_does_not_fit_is_counted_exactly() {
 
 #[tokio::test]
 async fn a_dropped_source_leaves_nothing_at_the_server() {
-    let Some(server) = Server::start("drop").await else { return };
+    let server = Server::start().await;
     let broker = broker(&server).await;
     let source = broker.subscribe(subscribe(&["kept.a", "kept.b"])).await.expect("subscribes");
     let cancelled = broker.subscribe(subscribe(&["cancelled"])).now_or_never();
@@ -105,7 +105,7 @@ async fn a_dropped_source_leaves_nothing_at_the_server() {
 
 #[tokio::test]
 async fn next_is_cancel_safe() {
-    let Some(server) = Server::start("cancel").await else { return };
+    let server = Server::start().await;
     let broker = broker(&server).await;
     let mut source = broker.subscribe(subscribe(&["a"])).await.expect("subscribes");
     for n in 0..50 {

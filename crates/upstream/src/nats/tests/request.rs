@@ -28,7 +28,7 @@ async fn answerer(server: &Server) -> tokio::task::JoinHandle<()> {
 
 #[tokio::test]
 async fn a_request_is_answered_or_says_why_not() {
-    let Some(server) = Server::start("request").await else { return };
+    let server = Server::start().await;
     let answerer = answerer(&server).await;
     let request_timeout = Some(Duration::from_millis(300));
     let broker = connect(Options { request_timeout, ..options(&server) }).await;
@@ -54,7 +54,7 @@ async fn a_request_is_answered_or_says_why_not() {
 
 #[tokio::test]
 async fn an_unanswered_request_leaves_nothing_behind() {
-    let Some(server) = Server::start("request leak").await else { return };
+    let server = Server::start().await;
     let _answerer = answerer(&server).await;
     let request_timeout = Some(Duration::from_millis(50));
     let broker = connect(Options { request_timeout, ..options(&server) }).await;
@@ -80,7 +80,7 @@ async fn an_unanswered_request_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn a_request_does_not_outlive_its_connection() {
-    let Some(mut server) = Server::start("request lost").await else { return };
+    let mut server = Server::start().await;
     let _answerer = answerer(&server).await;
     let broker = connect(Options { request_timeout: Some(PATIENCE * 10), ..options(&server) }).await;
     broker.request(outgoing("ask", "")).await.expect("is answered");
@@ -100,7 +100,7 @@ async fn a_request_that_is_denied_does_not_wait() {
         { user: deaf, password: p, permissions: { subscribe: "ok" } }
         { user: answerer, password: p }
     ] }"#;
-    let Some(server) = Server::start_with("request denied", USERS).await else { return };
+    let server = Server::start_with(USERS).await;
     let url = |user: &str| server.url().replace("://", &format!("://{user}:p@"));
     let answerer = async_nats::ConnectOptions::with_user_and_password("answerer".into(), "p".into());
     let answerer = answerer.connect(server.url()).await.expect("connects");

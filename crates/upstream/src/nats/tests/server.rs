@@ -2,7 +2,6 @@
 //! Never touches a server it did not start.
 
 use super::{PATIENCE, until};
-use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -22,37 +21,33 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// A place for a server that does not run yet; `None` when the tests were given no program.
-    pub(super) fn reserve(test: &str) -> Option<Server> {
+    /// A place for a server that does not run yet.
+    pub(super) fn reserve() -> Server {
         let Some(program) = std::env::var_os(VARIABLE).map(PathBuf::from) else {
-            // Not `eprintln!`: the test runner would swallow it, and a skipped test would look like a
-            // passed one.
-            writeln!(std::io::stderr(), "SKIPPED nats test `{test}`: {VARIABLE} does not name a nats-server")
-                .expect("stderr is open");
-            return None;
+            panic!("{VARIABLE} does not name a nats-server; `scripts/test` installs one and sets it");
         };
         let [port, monitor_port] = [free_port(), free_port()];
-        Some(Server { program, port, monitor_port, config: None, store: None, child: None })
+        Server { program, port, monitor_port, config: None, store: None, child: None }
     }
 
-    pub(super) async fn start(test: &str) -> Option<Server> {
-        let mut server = Server::reserve(test)?;
+    pub(super) async fn start() -> Server {
+        let mut server = Server::reserve();
         server.start_again().await;
-        Some(server)
+        server
     }
 
-    pub(super) async fn start_with(test: &str, config: &str) -> Option<Server> {
-        let mut server = Server::reserve(test)?;
+    pub(super) async fn start_with(config: &str) -> Server {
+        let mut server = Server::reserve();
         let path = server.place("conf");
         std::fs::write(&path, config).expect("writes the configuration");
         server.config = Some(path);
         server.start_again().await;
-        Some(server)
+        server
     }
 
     /// With JetStream, whose store outlives a restart; the configuration may be empty.
-    pub(super) async fn start_streams(test: &str, config: &str) -> Option<Server> {
-        let mut server = Server::reserve(test)?;
+    pub(super) async fn start_streams(config: &str) -> Server {
+        let mut server = Server::reserve();
         if !config.is_empty() {
             let path = server.place("conf");
             std::fs::write(&path, config).expect("writes the configuration");
@@ -60,7 +55,7 @@ impl Server {
         }
         server.store = Some(server.place("store"));
         server.start_again().await;
-        Some(server)
+        server
     }
 
     fn place(&self, kind: &str) -> PathBuf {

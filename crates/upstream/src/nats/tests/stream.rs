@@ -6,7 +6,7 @@ use engine::event::Position;
 
 #[tokio::test]
 async fn a_new_consumer_brings_none_of_50_old_messages() {
-    let Some(orders) = Orders::start("no replay").await else { return };
+    let orders = Orders::start().await;
     orders.fill("orders.a", 0..50).await;
     let broker = orders.broker().await;
     for (round, consumer) in [None, Some("router")].into_iter().enumerate() {
@@ -20,7 +20,7 @@ async fn a_new_consumer_brings_none_of_50_old_messages() {
 
 #[tokio::test]
 async fn start_says_where_a_new_consumer_begins() {
-    let Some(orders) = Orders::start("start").await else { return };
+    let orders = Orders::start().await;
     orders.fill("orders.a", 0..50).await;
     for (start, first) in [(Start::Earliest, 0), (Start::At(0), 0), (Start::At(1), 0), (Start::At(41), 40)] {
         let broker = connect(Options { start, ..orders.options() }).await;
@@ -35,7 +35,7 @@ async fn start_says_where_a_new_consumer_begins() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_burst_of_2000_arrives_whole_and_in_order() {
-    let Some(orders) = Orders::start("stream burst").await else { return };
+    let orders = Orders::start().await;
     let broker = orders.broker().await;
     let mut plain = broker.subscribe(at_orders(None, &["orders.>"])).await.expect("subscribes");
     let mut durable = broker.subscribe(at_orders(Some("router"), &["orders.>"])).await.expect("subscribes");
@@ -50,7 +50,7 @@ async fn a_burst_of_2000_arrives_whole_and_in_order() {
 
 #[tokio::test]
 async fn a_full_queue_loses_nothing() {
-    let Some(orders) = Orders::start("back-pressure").await else { return };
+    let orders = Orders::start().await;
     for (messages_max, bytes_max) in [(1, 1 << 20), (1_000, 20)] {
         let subject = format!("orders.{messages_max}");
         let bounds =
@@ -71,7 +71,7 @@ async fn a_full_queue_loses_nothing() {
 
 #[tokio::test]
 async fn subjects_filter_and_headers_arrive() {
-    let Some(orders) = Orders::start("filters").await else { return };
+    let orders = Orders::start().await;
     let broker = orders.broker().await;
     for consumer in [None, Some("router")] {
         let subjects = ["orders.a", "orders.b.*"];
@@ -95,7 +95,7 @@ async fn subjects_filter_and_headers_arrive() {
 
 #[tokio::test]
 async fn a_source_without_a_name_leaves_nothing() {
-    let Some(orders) = Orders::start("ephemeral").await else { return };
+    let orders = Orders::start().await;
     let broker = orders.broker().await;
     let source = broker.subscribe(at_orders(None, &["orders.a"])).await.expect("subscribes");
     let consumers = orders.consumers().await;
@@ -107,7 +107,7 @@ async fn a_source_without_a_name_leaves_nothing() {
 
 #[tokio::test]
 async fn an_idle_source_does_not_poll() {
-    let Some(orders) = Orders::start("idle").await else { return };
+    let orders = Orders::start().await;
     let heartbeat = Duration::from_millis(200);
     let broker = connect(Options { idle_heartbeat: heartbeat, ..orders.options() }).await;
     let mut sources = Vec::new();
@@ -129,7 +129,7 @@ async fn an_idle_source_does_not_poll() {
 #[tokio::test]
 #[ignore = "takes a minute and only prints"]
 async fn cost_of_100_idle_sources() {
-    let Some(orders) = Orders::start("idle cost").await else { return };
+    let orders = Orders::start().await;
     let broker = orders.broker().await;
     let mut sources = Vec::new();
     for n in 0..100 {

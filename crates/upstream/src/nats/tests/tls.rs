@@ -81,7 +81,7 @@ async fn fails(broker: &NatsBroker, words: &[&str]) {
 #[tokio::test]
 async fn required_tls_wants_the_authority_that_signed() {
     let authority = Authority::new("required");
-    let Some(server) = Server::start_with("tls", &authority.config("")).await else { return };
+    let server = Server::start_with(&authority.config("")).await;
     works(&connect(Options { tls: Some(authority.tls()), ..options(&server) }).await).await;
     let url = server.url().replace("nats://", "tls://");
     works(&connect(Options { tls: Some(authority.tls()), urls: vec![url], ..options(&server) }).await).await;
@@ -96,7 +96,7 @@ async fn required_tls_wants_the_authority_that_signed() {
 #[tokio::test]
 async fn mutual_tls_wants_our_certificate() {
     let authority = Authority::new("mutual");
-    let Some(server) = Server::start_with("mtls", &authority.config("verify: true")).await else { return };
+    let server = Server::start_with(&authority.config("verify: true")).await;
     works(&connect(Options { tls: Some(authority.mutual()), ..options(&server) }).await).await;
     let broker = connect(Options { tls: Some(authority.tls()), ..options(&server) }).await;
     fails(&broker, &["ertificate", "TLS", "lost", "reset", "closed"]).await;
@@ -111,7 +111,7 @@ async fn a_self_signed_server_is_spoken_to_only_where_verification_is_skipped() 
         .expect("writes");
     std::fs::write(authority.file("server.key"), key.serialize_pem()).expect("writes");
     for (config, files) in [("", TlsFiles::default()), ("verify: true", authority.mutual().files)] {
-        let Some(server) = Server::start_with("self-signed", &authority.config(config)).await else { return };
+        let server = Server::start_with(&authority.config(config)).await;
         for skip_verification in [true, false] {
             let tls = Tls { files: files.clone(), skip_verification, ..Tls::default() };
             let broker = connect(Options { tls: Some(tls), ..options(&server) }).await;
@@ -133,7 +133,7 @@ async fn a_self_signed_server_is_spoken_to_only_where_verification_is_skipped() 
 async fn tls_from_the_first_byte() {
     let authority = Authority::new("first");
     let config = authority.config("handshake_first: true");
-    let Some(server) = Server::start_with("tls first", &config).await else { return };
+    let server = Server::start_with(&config).await;
     let tls = Tls { handshake_first: true, ..authority.tls() };
     works(&connect(Options { tls: Some(tls), ..options(&server) }).await).await;
 }
@@ -141,7 +141,7 @@ async fn tls_from_the_first_byte() {
 #[tokio::test]
 async fn tls_that_the_server_does_not_speak_is_told() {
     let authority = Authority::new("plain");
-    let Some(server) = Server::start("no tls").await else { return };
+    let server = Server::start().await;
     let broker = connect(Options { tls: Some(authority.tls()), ..options(&server) }).await;
     fails(&broker, &["corrupt message"]).await;
 }
@@ -166,7 +166,7 @@ async fn who_we_are_is_proven_or_refused() {
             Authentication::Nkey(stranger),
         ),
     ] {
-        let Some(server) = Server::start_with("authentication", &config).await else { return };
+        let server = Server::start_with(&config).await;
         works(&connect(Options { authentication: Some(right), ..options(&server) }).await).await;
         let broker = connect(Options { authentication: Some(wrong), ..options(&server) }).await;
         fails(&broker, &["authorization violation"]).await;

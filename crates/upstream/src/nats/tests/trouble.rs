@@ -15,8 +15,8 @@ async fn take_all(source: &mut Box<dyn Source>, numbers: std::ops::Range<u32>) {
 
 #[tokio::test]
 async fn a_missing_stream_is_refused_with_the_way_out() {
-    let Some(orders) = Orders::start("missing stream").await else { return };
-    let Some(without) = Server::start("jetstream off").await else { return };
+    let orders = Orders::start().await;
+    let without = Server::start().await;
     orders.jetstream.delete_stream("ORDERS").await.expect("deletes");
     for (server, told) in [(&orders.server, "nats stream add ORDERS"), (&without, "with `-js`")] {
         let broker = broker(server).await;
@@ -30,7 +30,7 @@ async fn a_missing_stream_is_refused_with_the_way_out() {
 
 #[tokio::test]
 async fn a_consumer_that_the_server_refuses_is_told() {
-    let Some(orders) = Orders::start("refused consumer").await else { return };
+    let orders = Orders::start().await;
     let broker = orders.broker().await;
     let refused = broker.subscribe(at_orders(Some("router"), &["orders.*", "orders.a"])).await.err();
     let told = |text: &String| text.contains("create its consumer of the stream `ORDERS`: ");
@@ -39,7 +39,7 @@ async fn a_consumer_that_the_server_refuses_is_told() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_when_the_server_is_killed() {
-    let Some(mut orders) = Orders::start("killed").await else { return };
+    let mut orders = Orders::start().await;
     let broker = orders.broker().await;
     let mut plain = broker.subscribe(at_orders(None, &["orders.a"])).await.expect("subscribes");
     let mut durable = broker.subscribe(at_orders(Some("router"), &["orders.a"])).await.expect("subscribes");
@@ -61,7 +61,7 @@ async fn nothing_is_lost_when_the_server_is_killed() {
 
 #[tokio::test]
 async fn a_consumer_deleted_behind_our_back_is_made_again() {
-    let Some(orders) = Orders::start("deleted consumer").await else { return };
+    let orders = Orders::start().await;
     let broker = orders.broker().await;
     for consumer in [None, Some("router")] {
         let mut source = broker.subscribe(at_orders(consumer, &["orders.a"])).await.expect("subscribes");
@@ -83,7 +83,7 @@ async fn a_consumer_deleted_behind_our_back_is_made_again() {
 
 #[tokio::test]
 async fn a_message_that_somebody_else_took_is_fetched() {
-    let Some(orders) = Orders::start("stolen").await else { return };
+    let orders = Orders::start().await;
     let broker = orders.broker().await;
     let mut source = broker.subscribe(at_orders(Some("router"), &["orders.a"])).await.expect("subscribes");
     let name = orders.consumer_names().await.remove(0);
@@ -101,7 +101,7 @@ async fn a_message_that_somebody_else_took_is_fetched() {
 
 #[tokio::test]
 async fn a_stream_that_returns_is_read_again_from_its_beginning() {
-    let Some(orders) = Orders::start("deleted stream").await else { return };
+    let orders = Orders::start().await;
     let broker = orders.broker().await;
     let mut sources = Vec::new();
     for consumer in [None, Some("router")] {
@@ -130,8 +130,8 @@ async fn a_stream_that_returns_is_read_again_from_its_beginning() {
 /// (It cannot send in the end: a server lets nobody but itself use `$JS.ACK` in a reply.)
 #[tokio::test]
 async fn a_silent_server_is_asked_anew() {
-    let Some(orders) = Orders::start("silent").await else { return };
-    let Some(silent) = Server::start("silent").await else { return };
+    let orders = Orders::start().await;
+    let silent = Server::start().await;
     let answers = orders.jetstream.client();
     let stand_in = async_nats::connect(silent.url()).await.expect("connects");
     let mut asked = stand_in.subscribe("$JS.API.>").await.expect("subscribes");
@@ -164,7 +164,7 @@ async fn what_an_account_may_not_do_with_a_stream_is_told() {
             { user: make, password: p, permissions: { publish: { deny: "$JS.API.CONSUMER.CREATE.>" } } }
             { user: ack, password: p, permissions: { publish: { deny: "$JS.ACK.>" } } }
         ] }"#;
-    let Some(server) = Server::start_streams("stream permissions", USERS).await else { return };
+    let server = Server::start_streams(USERS).await;
     let operator = async_nats::ConnectOptions::with_user_and_password("operator".into(), "p".into());
     let client = operator.connect(server.url()).await.expect("connects");
     let orders = Orders { jetstream: async_nats::jetstream::new(client), server };
