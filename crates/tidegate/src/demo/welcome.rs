@@ -159,7 +159,7 @@ pub fn text(router: SocketAddr, admin: Option<SocketAddr>, publishes: bool, colo
         writeln!(out, "  {label:<8} {value:<34} {}", dim(note)).expect("writing to a String cannot fail");
     };
     row("open", format!("http://{router}/"), "GraphiQL, with subscriptions prepared");
-    row("graphql", graphql.clone(), "HTTP, WebSocket (graphql-transport-ws), SSE");
+    row("graphql", graphql.clone(), "HTTP, WebSocket (both protocols), SSE, multipart");
     if let Some(admin) = admin {
         row("admin", format!("http://{admin}/metrics"), "and /health/ready");
     }
