@@ -11,7 +11,7 @@ import WebSocket from "ws";
 import { joined } from "../lib/clients.js";
 import { overHttp2 } from "../lib/real-clients/http.js";
 import { messages, opened } from "../lib/real-clients/stream.js";
-import { holdsFor } from "../lib/real-clients/suite.js";
+import { comesBackAfterRestart, holdsFor } from "../lib/real-clients/suite.js";
 import { TICKS, WHY, inWorld } from "../lib/real-clients/world.js";
 
 // GraphQLWsLink asks for the constant of a browser's, which node 20 lacks.
@@ -97,16 +97,8 @@ test("Apollo HttpLink: queries by GET, while mutations stay with POST", async (t
 
 test("Apollo HttpLink with RetryLink comes back after a restart: the end says that it is one", async (t) => {
   const ticks = opened(t, apollo(ApolloLink.from([again(), new HttpLink({ uri: at.router.url })]))).watch(TICKS);
-  await joined(at.router, 1);
-  await at.tick(1);
-  await ticks.first(1);
-  await at.restart();
-  await joined(at.router, 1);
-  await at.tick(2);
-  await ticks.first(2);
-  assert.deepEqual([ticks.sequences(), ticks.isOver, ticks.errors], [[1, 2], false, []]);
-  ticks.leave();
-  await joined(at.router, 0);
+  await comesBackAfterRestart(at, ticks);
+  assert.deepEqual(ticks.errors, []);
 });
 
 test("Apollo HttpLink without it sees why its subscription ended", async (t) => {

@@ -159,21 +159,34 @@ async fn graphql(site: &Site, request: http::Request<Incoming>) -> Routed {
         Ok(asked) => asked,
         Err((status, text)) => {
             site.metrics.refusals.add(&[request::label(status)], 1);
-            let error = GraphqlError::new(Code::BadRequest, text);
-            if status == StatusCode::BAD_REQUEST && prefers_events(accepted) && token.is_none() {
-                return Ok(event_stream(&[error]));
-            }
-            let mut answer = errors(status, accepted.media_of_errors(), &[error]);
-            if is_chunked(&parts) && status.as_u16() != 400 && status.as_u16() != 415 {
-                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            return Ok(answer);
+            let in_stream = prefers_events(accepted) && token.is_none();
+            return Ok(no_request(&parts, accepted, in_stream, status, text));
         }
     };
     match token {
         Some(token) => Ok(shared::start(site, &parts, accepted, &token, asked, identity).await),
         None => run(site, &parts, accepted, asked, identity).await,
     }
+}
+
+/// The answer where no request could be read.
+fn no_request(
+    parts: &Parts,
+    accepted: Accepted,
+    in_stream: bool,
+    status: StatusCode,
+    text: &'static str,
+) -> Answer {
+    let error = GraphqlError::new(Code::BadRequest, text);
+    if in_stream && status == StatusCode::BAD_REQUEST {
+        return event_stream(&[error]);
+    }
+    let mut answer = errors(status, accepted.media_of_errors(), &[error]);
+    let leaves_bytes = matches!(status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT);
+    if leaves_bytes && parts.version < Version::HTTP_2 {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }
 
 /// Runs an operation to its response, or makes a stream of it: a subscription always, and anything for a client that

@@ -101,17 +101,19 @@ export function holdsFor(at, kind) {
   });
 
   if (!comesBack) return;
-  check("it comes back by itself after a restart", async (client) => {
-    const ticks = client.watch(TICKS);
-    await joined(at.router, 1);
-    await at.tick(1);
-    await ticks.first(1);
-    await at.restart();
-    await joined(at.router, 1);
-    await at.tick(2);
-    await ticks.first(2);
-    assert.deepEqual([ticks.sequences(), ticks.isOver], [[1, 2], false]);
-    ticks.leave();
-    await joined(at.router, 0);
-  });
+  check("it comes back by itself after a restart", (client) => comesBackAfterRestart(at, client.watch(TICKS)));
+}
+
+/** A subscription to `TICKS` that a restart interrupts, and that goes on without a word from its user. */
+export async function comesBackAfterRestart(at, ticks) {
+  await joined(at.router, 1);
+  await at.tick(1);
+  await ticks.first(1);
+  await at.restart();
+  await joined(at.router, 1);
+  await at.tick(2);
+  await ticks.first(2);
+  assert.deepEqual([ticks.sequences(), ticks.isOver], [[1, 2], false]);
+  ticks.leave();
+  await joined(at.router, 0);
 }
