@@ -27,6 +27,8 @@ pub(super) struct Connection {
     pub(super) inflight: usize,
     /// Not read, until an operation in flight comes back.
     pub(super) is_paused: bool,
+    /// Frames wait for others to share a write with, until its turn to be read is over.
+    pub(super) is_corked: bool,
     pub(super) closing: Option<Closing>,
     /// The router stops, and this connection ends with what it still has to answer.
     pub(super) is_leaving: bool,
@@ -125,6 +127,7 @@ impl Connection {
             operations: HashMap::new(),
             inflight: 0,
             is_paused: false,
+            is_corked: false,
             closing: None,
             is_leaving: false,
             reservation: None,
@@ -237,9 +240,12 @@ impl Connection {
         if frame.is_empty() {
             return Ok(());
         }
+        if self.is_corked && self.backlog.is_none() {
+            self.backlog(pen).is_collecting = true;
+        }
         if let Some(backlog) = &mut self.backlog {
             backlog.outbox.push_frame(frame).map_err(|Full| Trouble::Full { lost: 0 })?;
-            return if backlog.is_collecting { self.flush(pen) } else { Ok(()) };
+            return if backlog.is_collecting && !self.is_corked { self.flush(pen) } else { Ok(()) };
         }
         let sent = self.write(&frame, pen.now)?;
         pen.tally.frames += 1;

@@ -57,6 +57,7 @@ impl Owner {
         let Protocol::WebSocket(web_socket) = &mut connection.protocol else { return };
         web_socket.pings_unanswered = 0;
         let used = self.consume(id, bytes);
+        self.uncork(id);
         if let Some(connection) = self.find(id).filter(|_| used < bytes.len()) {
             connection.incoming = bytes[used..].to_vec();
         }
@@ -91,6 +92,10 @@ impl Owner {
                     at += used;
                     if let Some(message) = message {
                         messages += 1;
+                        if messages == 2 {
+                            // What all but the first are answered shares a write.
+                            connection.is_corked = true;
+                        }
                         self.react(id, message);
                     }
                 }
@@ -102,6 +107,14 @@ impl Owner {
             }
         }
         at
+    }
+
+    fn uncork(&mut self, id: ConnectionId) {
+        let corked = self.find(id).filter(|connection| connection.is_corked);
+        if let Some(connection) = corked {
+            connection.is_corked = false;
+            self.flush(id);
+        }
     }
 
     fn react(&mut self, id: ConnectionId, message: Message) {
