@@ -9,7 +9,7 @@ import { certificate, serveWith } from "../lib/certificates.js";
 import { joined } from "../lib/clients.js";
 import { compose, folder } from "../lib/router.js";
 import { relay } from "../lib/relay.js";
-import { openStream, publish } from "../lib/streams.js";
+import { KINDS, openStream, publish } from "../lib/streams.js";
 import { subgraph } from "../lib/subgraph.js";
 import { until } from "../lib/wait.js";
 import { startWorld } from "../lib/world.js";
@@ -265,3 +265,18 @@ for (const fields of [1, 2]) {
     assert.equal(slow.ended, undefined);
   });
 }
+
+test("flush_interval: events that wait to share a write all arrive, in order, whatever may wait for a slow client", async (t) => {
+  const router = await routerOf(t, { subscriptions: { flush_interval: "300ms", broadcast_capacity: 5 } });
+  const all = opened(t, router);
+  const streams = [];
+  for (const kind of KINDS) streams.push(await all.stream(kind));
+  await joined(router, KINDS.length);
+  for (let sequence = 0; sequence < 23; sequence++) await publish(router, { sequence });
+  for (const stream of streams) {
+    const results = await stream.first(23);
+    assert.deepEqual(results.map(({ data }) => data.ticks.sequence), [...Array(23).keys()], stream.kind);
+    assert.ok(results.every(({ extensions }) => extensions === undefined), `${stream.kind}: none was skipped`);
+  }
+  assert.equal(await router.metric("downstream_payloads_dropped"), 0);
+});

@@ -3,8 +3,9 @@
 
 use super::PATIENCE;
 use serde_json::Value;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 /// What a server sends over a WebSocket.
 #[derive(Debug, PartialEq)]
@@ -92,6 +93,13 @@ impl Client {
         let mut bytes = Vec::new();
         self.stream.read_to_end(&mut bytes).unwrap();
         String::from_utf8(bytes).unwrap()
+    }
+
+    pub(crate) fn hears_nothing_for(&mut self, time: Duration) {
+        self.stream.set_read_timeout(Some(time)).unwrap();
+        let heard = self.stream.read(&mut [0]);
+        assert_eq!(heard.map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
+        self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
     }
 
     pub(crate) fn receive(&mut self) -> Received {

@@ -135,6 +135,7 @@ fn events_that_wait_for_company_are_no_backlog() {
         for n in 0..6 {
             assert_eq!(client.message()["payload"], json!({ "data": { "n": n } }), "{overflow:?}");
         }
+        client.hears_nothing_for(Duration::from_millis(50));
         client.text(r#"{"type":"ping"}"#);
         assert_eq!(client.message()["payload"], json!({ "data": { "n": 6 } }), "{overflow:?}");
         assert_eq!(client.message()["type"], "pong");
