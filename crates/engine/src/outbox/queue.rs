@@ -82,23 +82,14 @@ impl Waiting {
             Waiting::Payload { lead, payload, .. } => lead.len() + payload.json.len(),
         }
     }
-
-    fn is_superseded_by(&self, member: MemberId, newer: &Payload) -> bool {
-        match self {
-            Waiting::Frame(_) => false,
-            Waiting::Payload { member: owner, payload, .. } => {
-                *owner == member && gives_way(payload, newer.key.as_ref())
-            }
-        }
-    }
 }
 
-/// Whether a waiting payload may be dropped for a newer one of the same member and this key.
-fn gives_way(older: &Payload, newer_key: Option<&Arc<str>>) -> bool {
-    match older.overflow {
-        Overflow::Disconnect => false,
-        Overflow::Latest => true,
-        Overflow::Conflate => older.key.is_some() && older.key.as_ref() == newer_key,
+/// What of a member gives way to its newest: all, or the same entity; `None` = nothing.
+fn slot(payload: &Payload) -> Option<Option<Arc<str>>> {
+    match (payload.overflow, &payload.key) {
+        (Overflow::Latest, _) => Some(None),
+        (Overflow::Conflate, Some(key)) => Some(Some(key.clone())),
+        (Overflow::Conflate, None) | (Overflow::Disconnect, _) => None,
     }
 }
 
@@ -155,12 +146,12 @@ impl Outbox {
         let bytes = lead.len() + payload.json.len();
         let mut dropped = 0;
         if !self.fits(member, bytes) && payload.overflow != Overflow::Disconnect {
-            let (count, lost) = self.supersede(member, &payload);
+            let (count, lost) = self.collapse(Some((member, &payload)));
             dropped += count;
             skipped += lost;
         }
         if !self.payloads.fits(bytes, &self.bounds) {
-            dropped += self.collapse();
+            dropped += self.collapse(None).0;
         }
         if !self.fits(member, bytes) {
             return Err(Full);
@@ -222,44 +213,23 @@ impl Outbox {
         }
     }
 
-    /// Drops what one new payload makes obsolete; returns how many, and the loss the new one has to report. A
-    /// loss that was already written on a dropped payload moves to the member's next one, wherever that
-    /// waits.
-    fn supersede(&mut self, member: MemberId, newer: &Payload) -> (u64, u64) {
-        let (mut dropped, mut owed) = (0, 0);
-        let mut entries = std::mem::take(&mut self.entries);
-        entries.retain_mut(|entry| {
-            if entry.is_superseded_by(member, newer) {
-                self.forget(entry);
-                let Waiting::Payload { skipped, .. } = entry else { return true };
-                dropped += 1;
-                owed += 1 + *skipped;
-                return false;
-            }
-            if let Waiting::Payload { member: owner, skipped, .. } = entry
-                && *owner == member
-            {
-                *skipped += std::mem::take(&mut owed);
-            }
-            true
-        });
-        self.entries = entries;
-        (dropped, owed)
-    }
-
-    /// Makes room at the cost of every member whose policy allows it: keeps the newest of each, or of each
-    /// entity. Costs the whole queue, so it comes only after `supersede` did not help.
-    fn collapse(&mut self) -> u64 {
-        let mut newest: HashSet<(MemberId, Option<Arc<str>>)> = HashSet::new();
+    /// Makes room: of `newer`'s member, or else of every one, keeps what is the newest of its slot. Returns how many
+    /// were dropped, and the loss that `newer` has to report. A loss, be it one that was already written on a dropped
+    /// payload, moves to the member's next one, wherever that waits.
+    ///
+    /// Costs the whole queue, so it drops all that it may: the next look is then far away.
+    fn collapse(&mut self, newer: Option<(MemberId, &Payload)>) -> (u64, u64) {
+        let only = newer.map(|(member, _)| member);
+        let newest = newer.and_then(|(member, payload)| Some((member, slot(payload)?)));
+        let mut newest: HashSet<(MemberId, Option<Arc<str>>)> = newest.into_iter().collect();
         let mut doomed = vec![false; self.entries.len()];
         for (at, entry) in self.entries.iter().enumerate().rev() {
             let Waiting::Payload { member, payload, .. } = entry else { continue };
-            let key = match (payload.overflow, &payload.key) {
-                (Overflow::Latest, _) => None,
-                (Overflow::Conflate, Some(key)) => Some(key.clone()),
-                _ => continue,
-            };
-            doomed[at] = !newest.insert((*member, key));
+            if only.is_none_or(|only| only == *member)
+                && let Some(slot) = slot(payload)
+            {
+                doomed[at] = !newest.insert((*member, slot));
+            }
         }
         let mut owed: HashMap<MemberId, u64> = HashMap::new();
         let mut dropped = 0;
@@ -278,7 +248,7 @@ impl Outbox {
             }
             self.entries.push_back(entry);
         }
-        dropped
+        (dropped, only.and_then(|only| owed.remove(&only)).unwrap_or(0))
     }
 }
 
