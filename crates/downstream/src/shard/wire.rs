@@ -82,15 +82,17 @@ impl Wire {
         }
     }
 
-    /// Nothing more will be written. Call once `flush` has said that all has left.
+    /// Nothing more will be written. Call once `flush` has said that all has left, and again when it says so again.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         match self {
             Wire::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Wire::Tls(tls) => {
                 // So that the client can tell an end from a cut.
                 tls.session.send_close_notify();
-                tls.flush()?;
-                tls.stream.shutdown(Shutdown::Write)
+                match tls.flush()? {
+                    true => tls.stream.shutdown(Shutdown::Write),
+                    false => Ok(()),
+                }
             }
             Wire::Pipe(inlet) => {
                 inlet.finish();
