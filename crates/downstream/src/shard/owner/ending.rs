@@ -37,12 +37,14 @@ impl Owner {
     }
 
     fn close_after(&mut self, id: ConnectionId, mut words: Vec<u8>, close: Close, is_abrupt: bool) {
-        // Its last words are all that a slow client is waited for; a result is read to its end at any pace.
-        let timings = &self.around.timings;
-        let patience = if is_abrupt { timings.close } else { timings.unacknowledged };
+        let (hurried, patient) = (self.around.timings.close, self.around.timings.unacknowledged);
+        let is_hurried = is_abrupt || self.draining.is_some();
         let Some(connection) = self.find(id).filter(|connection| connection.closing.is_none()) else {
             return;
         };
+        // A result is read to its end at any pace, unless its client was too slow before, or the router stops.
+        let is_result = matches!(connection.protocol, Protocol::Body(_)) && !is_hurried;
+        let patience = if is_result { patient } else { hurried };
         words.extend_from_slice(&connection.protocol.close(&close));
         connection.closing =
             Some(Closing { patience, is_flushed: false, is_peer_done: false, is_deaf: false });
