@@ -25,7 +25,7 @@ pub struct Limits {
     pub planning_timeout: Duration,
     /// Prepared operations kept; the oldest go first.
     pub operations_cached_max: usize,
-    /// Bytes their documents may have together.
+    /// Bytes they may take together, estimated by the length of their documents and the number of their selections.
     pub operations_cached_bytes_max: usize,
     /// Open client connections of one process; more are refused with 503.
     pub connections_max: usize,
@@ -94,7 +94,7 @@ impl Default for Limits {
             document_selections_max: 20_000,
             planning_timeout: Duration::from_secs(10),
             operations_cached_max: 4_096,
-            operations_cached_bytes_max: 8 << 20,
+            operations_cached_bytes_max: 256 << 20,
             connections_max: 100_000,
             subscriptions_per_connection_max: 1_000,
             operations_inflight_per_connection_max: 64,

@@ -1,5 +1,7 @@
 //! Request text → a prepared operation, made once per text and name and kept.
-//! Owns the cache and its bounds; what preparing means is `graph`.
+//! Owns that equal requests share one plan; what preparing means is `graph`.
+
+mod kept;
 
 use crate::hook::Plugged;
 use crate::identity::Identity;
@@ -10,10 +12,9 @@ use graph::Object;
 use graph::error::{Code, GraphqlError};
 use graph::operation::{Bounds, Kind, Operation};
 use graph::supergraph::Supergraph;
-use indexmap::IndexMap;
+use kept::{Kept, Key};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::OnceCell;
 
 /// A request that may run: parsed, validated, planned, its variables coerced, its caller authorised.
 pub struct Prepared {
@@ -39,48 +40,16 @@ impl Prepared {
 pub(crate) struct Operations {
     supergraph: Arc<Supergraph>,
     kept: Mutex<Kept>,
-    kept_max: usize,
-    kept_bytes_max: usize,
     bounds: Bounds,
-}
-
-/// The oldest first.
-#[derive(Default)]
-struct Kept {
-    cells: IndexMap<Key, Arc<OnceCell<Outcome>>>,
-    /// Of their documents: by number alone, a few clients with long ones could fill the memory.
-    bytes: usize,
-}
-
-impl Kept {
-    fn insert(&mut self, key: Key) -> Arc<OnceCell<Outcome>> {
-        self.bytes += key.0.len();
-        self.cells.entry(key).or_default().clone()
-    }
-
-    fn remove_oldest(&mut self) {
-        if let Some(((document, _), _)) = self.cells.shift_remove_index(0) {
-            self.bytes -= document.len();
-        }
-    }
-
-    fn remove(&mut self, key: &Key) {
-        if self.cells.shift_remove(key).is_some() {
-            self.bytes -= key.0.len();
-        }
-    }
 }
 
 /// What planning came to: an operation with the number that names it, or why there is none.
 type Outcome = Result<(u64, Arc<Operation>), Vec<GraphqlError>>;
 
-/// Document text and operation name.
-type Key = (String, Option<String>);
-
 impl Operations {
     pub(crate) fn new(supergraph: Arc<Supergraph>, limits: &Limits) -> Operations {
-        let (kept_max, kept_bytes_max) = (limits.operations_cached_max, limits.operations_cached_bytes_max);
-        Operations { supergraph, kept: Mutex::default(), kept_max, kept_bytes_max, bounds: limits.bounds() }
+        let kept = Kept::new(limits.operations_cached_max, limits.operations_cached_bytes_max);
+        Operations { supergraph, kept: Mutex::new(kept), bounds: limits.bounds() }
     }
 
     /// The operation and a number that names it for as long as this generation lives.
@@ -91,35 +60,20 @@ impl Operations {
     ) -> Result<(u64, Arc<Operation>), Vec<GraphqlError>> {
         tracing::trace!(target: "way", step = "prepare");
         let key: Key = (document.to_owned(), name.map(String::from));
-        let cell = self.cell(&key);
+        let cell = self.lock().cell(&key);
+        let mut is_first = false;
         // Many that come at once, as after a restart, wait for one plan; if its asker leaves, the next one makes it.
-        let outcome = cell.get_or_init(|| self.outcome(key.clone())).await.clone();
-        if outcome.is_err() {
-            self.forget(&key, &cell);
+        let planned = cell.get_or_init(|| {
+            is_first = true;
+            self.outcome(key.clone())
+        });
+        let outcome = planned.await.clone();
+        match &outcome {
+            Ok((_, operation)) if is_first => self.lock().weigh(&key, &cell, operation),
+            Ok(_) => {}
+            Err(_) => self.lock().forget(&key, &cell),
         }
         outcome
-    }
-
-    fn cell(&self, key: &Key) -> Arc<OnceCell<Outcome>> {
-        let mut kept = self.lock();
-        if let Some(found) = kept.cells.get(key) {
-            return found.clone();
-        }
-        let has_room =
-            |kept: &Kept| kept.cells.len() < self.kept_max && kept.bytes + key.0.len() <= self.kept_bytes_max;
-        // One is always kept, so that those who ask for it at once share its plan.
-        while !kept.cells.is_empty() && !has_room(&kept) {
-            kept.remove_oldest();
-        }
-        kept.insert(key.clone())
-    }
-
-    /// What is refused is not kept: it would push out what is used.
-    fn forget(&self, key: &Key, cell: &Arc<OnceCell<Outcome>>) {
-        let mut kept = self.lock();
-        if kept.cells.get(key).is_some_and(|found| Arc::ptr_eq(found, cell)) {
-            kept.remove(key);
-        }
     }
 
     async fn outcome(&self, key: Key) -> Outcome {
@@ -176,30 +130,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_refused_is_not_kept_and_what_is_kept_is_bounded() {
+    async fn what_is_refused_is_not_kept() {
         let operations = operations(2);
+        operations.prepare("{ __typename }", None).await.unwrap();
+        let before = NAMED.load(std::sync::atomic::Ordering::Relaxed);
         for n in 0..5 {
             operations.prepare(&format!("{{ no{n} }}"), None).await.unwrap_err();
         }
-        assert_eq!(operations.lock().cells.len(), 0);
-        for n in 0..5 {
-            operations.prepare(&format!("{{ a{n}: __typename }}"), None).await.unwrap();
-        }
-        assert_eq!(operations.lock().cells.len(), 2);
-    }
-
-    #[tokio::test]
-    async fn what_is_kept_is_bounded_by_the_length_of_its_documents_too() {
-        let limits = Limits { operations_cached_bytes_max: 2_500, ..Limits::default() };
-        let operations = Operations::new(Arc::new(Supergraph::load(SDL).unwrap()), &limits);
-        let document = |n: usize, bytes: usize| format!("{:bytes$}", format!("{{ a{n}: __typename }}"));
-        for (n, bytes, kept) in
-            [(0, 1_000, 1), (1, 1_000, 2), (2, 1_000, 2), (3, 10_000, 1), (4, 500, 1), (5, 2_000, 2)]
-        {
-            operations.prepare(&document(n, bytes), None).await.unwrap();
-            let found = operations.lock();
-            assert_eq!(found.cells.len(), kept, "{n}");
-            assert_eq!(found.bytes, found.cells.keys().map(|(document, _)| document.len()).sum::<usize>());
-        }
+        assert!(operations.prepare("{ __typename }", None).await.unwrap().0 < before, "it is still there");
     }
 }

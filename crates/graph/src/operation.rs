@@ -35,6 +35,8 @@ pub struct Operation {
     /// root's own arguments read (subjects, filters) is not among them, so subscribers that differ only
     /// there can share.
     pub variables_read: BTreeSet<String>,
+    /// About how much memory it takes.
+    pub bytes: usize,
     api: Arc<Api>,
     document: Valid<ExecutableDocument>,
 }

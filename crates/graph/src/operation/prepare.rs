@@ -2,7 +2,7 @@
 //! Owns the order of these and what each refusal is called; never runs the result.
 
 use super::alias::hold_aliases;
-use super::size::measure;
+use super::size::{Size, measure};
 use super::{Api, Bounds, Guarded, Kind, Operation};
 use crate::error::{Code, GraphqlError};
 use crate::events::{Binding, Root};
@@ -28,6 +28,11 @@ pub(crate) struct Ground {
 /// Values nest inside selections, so the parser's own bound, which saves its stack, is this much higher.
 const VALUE_DEPTH_MAX: usize = 64;
 
+/// What the parsed document takes for each of its characters, and its shape for each selection with fragments written
+/// out: measured on documents of 0.7 to 36 KB.
+const BYTES_PER_CHARACTER: usize = 40;
+const BYTES_PER_SELECTION: usize = 50;
+
 pub(crate) fn prepare(
     ground: &Ground,
     text: &str,
@@ -40,7 +45,7 @@ pub(crate) fn prepare(
         .get(operation_name)
         .map_err(|error| vec![GraphqlError::new(Code::BadRequest, error.message().to_string())])?;
     let name = operation.name.as_ref().map(ToString::to_string);
-    hold_bounds(&document, operation, bounds)?;
+    let size = hold_bounds(&document, operation, bounds)?;
     hold_aliases(&ground.types, &document, operation)?;
     let compiler =
         ShapeCompiler::new(&ground.api.schema, &ground.api.implementers, &document, bounds.selections_max);
@@ -74,6 +79,7 @@ pub(crate) fn prepare(
         event,
         requirements: ground.guarded.requirements(&ground.api, &document, &operation.selection_set),
         variables_read: variables_read(&document, operation),
+        bytes: text.len() * BYTES_PER_CHARACTER + size.selections * BYTES_PER_SELECTION,
         name,
         api: ground.api.clone(),
         document,
@@ -114,7 +120,7 @@ fn hold_bounds(
     document: &Valid<ExecutableDocument>,
     operation: &executable::Operation,
     bounds: &Bounds,
-) -> Result<(), Vec<GraphqlError>> {
+) -> Result<Size, Vec<GraphqlError>> {
     let size = measure(document, &operation.selection_set);
     if size.depth > bounds.depth_max {
         let message = format!(
@@ -127,6 +133,7 @@ fn hold_bounds(
         return Err(vec![too_large(bounds)]);
     }
     apollo_compiler::introspection::check_max_depth(document, operation)
+        .map(|()| size)
         .map_err(|error| vec![GraphqlError::new(Code::GraphqlValidationFailed, error.message().to_string())])
 }
 

@@ -32,7 +32,7 @@ pub struct Limits {
     /// Prepared operations kept.
     #[schemars(range(min = 1))]
     pub operations_cached_max: usize,
-    /// Bytes their documents may have together.
+    /// Bytes they may take together, estimated by the length of their documents and the number of their selections.
     pub operations_cached_bytes_max: Size,
     /// Open client connections of this process; more are refused with 503.
     #[schemars(range(min = 1))]
