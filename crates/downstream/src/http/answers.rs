@@ -79,3 +79,6 @@ pub(super) fn not_allowed(text: &'static str, allow: &'static str) -> Answer {
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     response
 }
+
+#[cfg(test)]
+mod tests;
