@@ -51,10 +51,10 @@ impl Form {
     }
 
     /// Before the lead of a payload, where it and the payload have so many bytes.
-    pub(crate) fn head_of(self, bytes: usize, digits: &mut itoa::Buffer) -> [&[u8]; 3] {
+    pub(crate) fn part_head(self, bytes: usize, digits: &mut itoa::Buffer) -> [&[u8]; 3] {
         match self {
             Form::EventStream | Form::SharedEventStream => [b""; 3],
-            Form::Multipart(spec) => spec.head(bytes, digits),
+            Form::Multipart(spec) => spec.part_head(bytes, digits),
         }
     }
 

@@ -86,7 +86,7 @@ pub fn multipart(data: &[u8]) {
     for (spec, delimiter) in [(Spec::Apollo, "\r\n--graphql"), (Spec::Incremental, "\r\n---")] {
         let result = result.to_string();
         let mut digits = itoa::Buffer::new();
-        let head = spec.head(spec.lead().len() + result.len(), &mut digits).concat();
+        let head = spec.part_head(spec.lead().len() + result.len(), &mut digits).concat();
         let parts: [&[u8]; 7] = [
             spec.opening(),
             spec.heartbeat(),

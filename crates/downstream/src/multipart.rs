@@ -6,7 +6,7 @@
 
 use engine::request::refusal;
 use graph::error::GraphqlError;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 const PART_HEAD: &[u8] = b"content-type: application/json\r\ncontent-length: ";
 
@@ -41,7 +41,7 @@ impl Spec {
     }
 
     /// Before the lead of a payload, where it and the payload have so many bytes.
-    pub(crate) fn head(self, bytes: usize, digits: &mut itoa::Buffer) -> [&[u8]; 3] {
+    pub(crate) fn part_head(self, bytes: usize, digits: &mut itoa::Buffer) -> [&[u8]; 3] {
         match self {
             Spec::Apollo => [PART_HEAD, digits.format(bytes + CLOSING_BYTES).as_bytes(), b"\r\n\r\n"],
             Spec::Incremental => [b""; 3],
@@ -84,10 +84,10 @@ impl Spec {
                     error
                 };
                 let list: Vec<Value> = errors.iter().map(told).collect();
-                let body = json!({ "payload": null, "errors": list }).to_string();
+                let payload = format!(r#"null,"errors":{}"#, Value::from(list));
                 let mut digits = itoa::Buffer::new();
-                let head = self.head(body.len() - CLOSING_BYTES, &mut digits).concat();
-                [&head, body.as_bytes(), &self.tail()[CLOSING_BYTES..]].concat()
+                let head = self.part_head(self.lead().len() + payload.len(), &mut digits).concat();
+                [&head, self.lead(), payload.as_bytes(), self.tail()].concat()
             }
             Spec::Incremental => {
                 let mut body: Value = serde_json::from_slice(&refusal(errors)).unwrap_or_default();

@@ -3,6 +3,7 @@
 
 use super::*;
 use graph::error::Code;
+use serde_json::json;
 
 /// What a client has got once it has read these bytes: whole parts, and whether the body is over.
 fn parts(boundary: &str, body: &[u8]) -> (Vec<Value>, bool) {
@@ -37,7 +38,7 @@ fn a_part_is_whole_with_its_own_bytes_and_the_body_with_its_last() {
         body.extend_from_slice(spec.heartbeat());
         body.extend_from_slice(spec.heartbeat());
         let mut digits = itoa::Buffer::new();
-        body.extend(spec.head(spec.lead().len() + RESULT.len(), &mut digits).concat());
+        body.extend(spec.part_head(spec.lead().len() + RESULT.len(), &mut digits).concat());
         body.extend_from_slice(&[spec.lead(), RESULT, spec.tail()].concat());
         let (seen, is_over) = parts(boundary, &body);
         let seen: Vec<_> = seen.into_iter().filter(|part| *part != json!({})).collect();

@@ -96,7 +96,7 @@ impl Protocol {
             }
             Protocol::Body(body) => {
                 let (tail, mut digits) = (body.form.tail(), itoa::Buffer::new());
-                let head = body.form.head_of(bytes, &mut digits);
+                let head = body.form.part_head(bytes, &mut digits);
                 let head_bytes: usize = head.iter().map(|part| part.len()).sum();
                 body.open_chunk(out, head_bytes + bytes + tail.len());
                 head.iter().for_each(|part| out.extend_from_slice(part));
@@ -152,13 +152,7 @@ impl Protocol {
     pub(super) fn close(&self, close: &Close) -> Bytes {
         match self {
             Protocol::WebSocket(_) => Bytes::from(close.frame()),
-            Protocol::Body(body) => {
-                let mut out = body.chunk(body.form.end()).to_vec();
-                if body.is_chunked {
-                    out.extend_from_slice(b"0\r\n\r\n");
-                }
-                Bytes::from(out)
-            }
+            Protocol::Body(body) => body.end(),
         }
     }
 }
@@ -173,6 +167,15 @@ impl Body {
         self.open_chunk(&mut out, bytes.len());
         out.extend_from_slice(bytes);
         self.close_chunk(&mut out);
+        Bytes::from(out)
+    }
+
+    /// Its last bytes.
+    pub(super) fn end(self) -> Bytes {
+        let mut out = self.chunk(self.form.end()).to_vec();
+        if self.is_chunked {
+            out.extend_from_slice(b"0\r\n\r\n");
+        }
         Bytes::from(out)
     }
 

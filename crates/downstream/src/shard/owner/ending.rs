@@ -97,9 +97,9 @@ impl Owner {
             return self.meet(id, &trouble);
         }
         connection.operations.remove(&entry.client_id);
-        let label_of_protocol = connection.protocol.label();
+        let protocol = connection.protocol.label();
         if let Some(entry) = self.members.remove(member) {
-            self.note_end(label_of_protocol, &entry.client_id, label);
+            self.note_end(protocol, &entry.client_id, label);
         }
         if is_over {
             let words = if is_alone { frame.into() } else { Vec::new() };

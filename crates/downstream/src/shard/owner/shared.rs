@@ -3,7 +3,6 @@
 
 use super::Owner;
 use crate::form::Form;
-use crate::frame::Close;
 use crate::seat::Seat;
 use crate::shard::Work;
 use crate::shard::connection::{Connection, Reservation};
@@ -122,19 +121,18 @@ impl Owner {
                 Connection::on_change(self.connections.get(id.slot), &self.mailbox);
                 // What it sent behind its request may wait under TLS already.
                 self.unfinished.push(id);
-                self.opened(id);
+                self.opened(id, body);
             }
         }
     }
 
     /// It goes on, or has its end behind it already: more results came than may wait.
-    fn opened(&mut self, id: ConnectionId) {
+    fn opened(&mut self, id: ConnectionId, body: Body) {
         let Some(connection) = self.find(id) else { return };
         if connection.closing.is_none() {
             return self.wake_after(id, self.around.timings.heartbeat);
         }
-        let end = connection.protocol.close(&Close::new(1000, "", "opened"));
-        self.send(id, end);
+        self.send(id, body.end());
         self.flush(id);
     }
 }

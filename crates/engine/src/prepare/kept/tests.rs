@@ -40,3 +40,16 @@ fn what_is_kept_is_bounded_in_number_and_in_bytes() {
     keep(&mut kept, &supergraph, "{ z: __typename }");
     assert_eq!(kept.entries.len(), 1);
 }
+
+#[test]
+fn what_is_refused_leaves_nothing_and_only_its_own_place() {
+    let mut kept = Kept::new(3, 1 << 20);
+    let key = ("{ no }".to_owned(), None);
+    let refused = kept.cell(&key);
+    kept.forget(&key, &refused);
+    assert_eq!((kept.entries.len(), kept.bytes), (0, 0));
+    // By now there is another in its place.
+    kept.cell(&key);
+    kept.forget(&key, &refused);
+    assert_eq!((kept.entries.len(), kept.bytes), (1, 6));
+}
